@@ -1,0 +1,16 @@
+#include "l4.h"
+#include "proto.h"
+
+const char *
+role_name(enum role role)
+{
+	static const char *const names[ROLE__MAX] = {
+		[ROLE_MASTER] = "master",
+		[ROLE_WORKER] = "worker",
+		[ROLE_PROXY] = "proxy",
+		[ROLE_TLSTERM] = "tlsterm",
+		[ROLE_KEYS] = "keys",
+	};
+
+	return role < nitems(names) ? names[role] : "?";
+}
