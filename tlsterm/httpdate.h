@@ -1,0 +1,18 @@
+#ifndef L4_HTTPDATE_H
+#define L4_HTTPDATE_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "str.h"
+
+/* Dates of HTTP (RFC 9110 5.6.7), without time zone files or locale. */
+#define HTTPDATE_LEN	29
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT"; years 1 to 9999.  Returns dst. */
+const char *httpdate_format(char dst[HTTPDATE_LEN + 1], time_t);
+/* Any of the three forms; false for everything else. `now` gives the century
+ * to a year of two digits. */
+bool	httpdate_parse(struct str, time_t now, time_t *);
+
+#endif
