@@ -1,0 +1,37 @@
+#ifndef L4_CERT_H
+#define L4_CERT_H
+
+#include <stddef.h>
+
+#include <openssl/bio.h>
+#include <openssl/x509.h>
+
+/*
+ * The one-shot work: certificates made and checked before a generation starts.
+ * Names are those of a site: host names, "*.x", or IP literals.
+ */
+struct cert_names {
+	const char	**v;
+	size_t		  n;
+};
+
+#define CERT_WHY_MAX	512	/* a sentence, with its end */
+
+/*
+ * A P-256 key and a certificate of its own for these names, valid for a year,
+ * as PEM into two BIOs.  0, or -1; see the error queue.
+ */
+int	cert_self_sign(const struct cert_names *, BIO *chain, BIO *key);
+
+/*
+ * Would clients that ask for these names, now, accept this pair as far as the
+ * leaf goes?  why = "" for yes, else one sentence.  Who issued the certificate
+ * is not looked at.
+ */
+void	cert_check_pair(int chainfd, int keyfd, const struct cert_names *,
+	    char why[CERT_WHY_MAX]);
+/* The part of it that is about the leaf alone. */
+void	cert_check_leaf(X509 *, const struct cert_names *,
+	    char why[CERT_WHY_MAX]);
+
+#endif

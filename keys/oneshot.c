@@ -1,0 +1,112 @@
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+
+#include "common/hello.h"
+#include "common/proto.h"
+#include "common/wire.h"
+#include "cert.h"
+#include "keys.h"
+#include "pem.h"
+
+#define PATIENCE_MS	10000
+
+static bool
+job_names(const struct ipc_msg *m, struct cert_names *names)
+{
+	char		 buf[HELLO_NAME_MAX + 1];
+	struct rd	 r;
+	size_t		 i;
+
+	rd_init(&r, m->data, m->len);
+	names->n = rd_u16(&r);
+	if ((names->v = calloc(names->n + 1, sizeof(*names->v))) == NULL)
+		fatal("calloc");
+	for (i = 0; i < names->n && !r.bad; i++) {
+		rd_str(&r, buf, sizeof(buf));
+		if ((names->v[i] = strdup(buf)) == NULL)
+			fatal("strdup");
+	}
+	return rd_done(&r);
+}
+
+static const char *
+self_sign(const struct cert_names *names, int chainfd, int keyfd)
+{
+	BIO		*chain = BIO_new(BIO_s_mem());
+	BIO		*key = BIO_new(BIO_s_mem());	/* wiped when freed */
+	const char	*why = "";
+
+	if (chain == NULL || key == NULL ||
+	    cert_self_sign(names, chain, key) == -1)
+		why = "a certificate could not be made";
+	else if (pem_write(chainfd, chain) == -1 || pem_write(keyfd, key) == -1)
+		why = "a new certificate could not be written";
+	BIO_free(chain);
+	BIO_free(key);
+	return why;
+}
+
+static int
+add_job(struct keys *k, struct ipc_msg *m, bool make)
+{
+	struct keys_job	*j;
+
+	j = reallocarray(k->job, k->njobs + 1, sizeof(*j));
+	if (j == NULL)
+		fatal("reallocarray");
+	k->job = j;
+	j = &k->job[k->njobs++];
+	j->make = make;
+	j->chain = m->fd[0];
+	j->key = m->fd[1];
+	return job_names(m, &j->names) ? 0 : -1;
+}
+
+int
+keys_on_self_sign(void *arg, struct ipc_msg *m)
+{
+	return add_job(arg, m, true);
+}
+
+int
+keys_on_check_pair(void *arg, struct ipc_msg *m)
+{
+	return add_job(arg, m, false);
+}
+
+/* An answer is lost if the channel is full: wait until it takes one. */
+static void
+job_done(struct keys *k, const char *why)
+{
+	struct pollfd	pfd = { .fd = FD_CHANNEL, .events = POLLOUT };
+
+	if (poll(&pfd, 1, PATIENCE_MS) == -1)
+		fatal("poll");
+	child_done(&k->child, why);
+}
+
+void
+keys_work(struct keys *k)
+{
+	static const struct child_jail	jail = {
+		.policy = &keys_oneshot_policy,
+		.user = USER_KEYS,
+		.cwd = -1,
+	};
+	const struct keys_job	*j;
+	char			 why[CERT_WHY_MAX];
+
+	child_confine(&k->child, &jail);
+	for (j = k->job; j < k->job + k->njobs; j++) {
+		if (j->make)
+			job_done(k, self_sign(&j->names, j->chain, j->key));
+		else {
+			cert_check_pair(j->chain, j->key, &j->names, why);
+			job_done(k, why);
+		}
+	}
+	exit(0);
+}
