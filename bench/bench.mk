@@ -1,0 +1,30 @@
+# Side by side with the peers: included by ../GNUmakefile; see README.
+#
+#	make bench		everything, about half an hour
+#	make bench-quick	the most telling comparisons, five minutes
+#	bench/run --help	one comparison (after `make bench-build`)
+
+BENCH	  = backend floor handoff lg limits minitls tlsload
+BENCH_BIN = $(addprefix $(O)/bench/,$(BENCH))
+BENCH_RUN = BENCH_OUT=$(abspath $(O)/bench) \
+	    L4MUX_BIN=$(abspath $(BIN_master)) bench/run
+BENCH_QUICK = A1 A3down1 A4 B1 B3h1-1k C1 C3h1-1k l4mux nginx haproxy-splice \
+	      h2o nginx-mux haproxy-mux
+
+$(O)/bench/%: bench/src/%.c bench/src/common.h bench/src/pass.h
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(BENCH_WARN) -o $@ $< $(BENCH_LIBS)
+BENCH_WARN = $(WARN)
+$(O)/bench/minitls $(O)/bench/tlsload: BENCH_LIBS = -lssl -lcrypto
+
+bench-build: $(BENCH_BIN) $(BIN_master) $(foreach d,$(DAEMONS),$(BIN_$(d)))
+bench-deps:
+	@tests/deps.sh bench
+bench: bench-deps
+	@$(MAKE) -s -j$(JOBS) bench-build
+	@$(BENCH_RUN) --out $(O)/bench/results
+bench-quick: bench-deps
+	@$(MAKE) -s -j$(JOBS) bench-build
+	@$(BENCH_RUN) $(BENCH_QUICK) --rounds 7 --secs 0.4 --out $(O)/bench/quick
+
+.PHONY: bench bench-quick bench-build bench-deps

@@ -1,0 +1,82 @@
+"""What l4mux wants to be, and is: ratios to the best peer of each row."""
+import statistics
+
+CPU, P50, USER, ALL = "cpu_per", "p50_us", "pss_kib", "cg_kib"
+NAMES = {CPU: "CPU", P50: "p50", USER: "user memory", ALL: "all memory"}
+
+# workload, measure, peer, at most
+GOALS = (
+    ("A1", CPU, "nginx", 0.95),
+    ("A1pq", CPU, "nginx", 0.95),
+    ("A1seq", CPU, "haproxy", 0.85),
+    ("A1seq", P50, "haproxy", 1.00),
+    ("A3down1", CPU, "haproxy-splice", 0.85),
+    ("A3down16", CPU, "haproxy-splice", 0.85),
+    ("A3up1", CPU, "haproxy-splice", 0.85),
+    ("A3up16", CPU, "haproxy-splice", 0.85),
+    ("A4", CPU, "sslh-fork", 0.95),
+    ("A4", P50, "sslh-fork", 1.00),
+    ("A4x64", CPU, "nginx", 0.95),
+    ("A5", USER, "haproxy", 0.10),
+    ("A5", ALL, "haproxy", 0.66),
+    ("B1", CPU, "nginx", 1.05),
+    ("B2", CPU, "lighttpd", 0.95),
+    ("B3h1-1k", CPU, "h2o", 0.80),
+    ("B3h1-10k", CPU, "h2o", 0.88),
+    ("B3h2-1k", CPU, "h2o", 0.95),
+    ("B3h2-10k", CPU, "h2o", 0.88),
+    ("B4h1", CPU, "h2o", 0.70),
+    ("B4h2", CPU, "h2o", 0.60),
+    ("B5", ALL, "nginx", 0.85),
+    ("B6gzip", CPU, "h2o", 0.85),
+    ("B6zstd", CPU, "lighttpd", 0.85),
+    ("C1", CPU, "nginx-mux", 0.90),
+    ("C1seq", CPU, "nginx-mux", 0.82),
+    ("C1seq", P50, "nginx-mux", 0.93),
+    ("C2", CPU, "nginx-mux", 0.92),
+    ("C3h1-1k", CPU, "nginx-mux", 0.58),
+    ("C3h1-10k", CPU, "haproxy-mux", 0.66),
+    ("C3h2-1k", CPU, "haproxy-h2o", 0.75),
+    ("C4h1", CPU, "haproxy-h2o", 0.55),
+    ("C5", ALL, "haproxy-nginx", 0.58),
+)
+TIE = 1.05  # what the machine cannot tell apart
+
+
+def ratio(ours, theirs, key):
+    v = [
+        a[key] / b[key]
+        for a, b in zip(ours, theirs)
+        if a.get(key)
+        and b.get(key)
+        and not (a.get("error") or b.get("error"))
+    ]
+    return statistics.median(v) if v else None
+
+
+def verdict(r, goal):
+    if r <= goal:
+        return "met"
+    return "tie" if r <= goal * TIE else "missed"
+
+
+def table_goals(res):
+    """The lines of the table; none where l4mux did not run."""
+    out = []
+    for w, key, peer, goal in GOALS:
+        rows = res.get(w, {})
+        if "l4mux" not in rows or peer not in rows:
+            continue
+        r = ratio(rows["l4mux"], rows[peer], key)
+        if r is None:
+            continue
+        out.append(
+            "| %s | %s | %s | %.2f | %.2f | %s |"
+            % (w, NAMES[key], peer, goal, r, verdict(r, goal))
+        )
+    if out:
+        out[:0] = [
+            "| work | measure | peer | goal | ratio | |",
+            "|---|---|---|---|---|---|",
+        ]
+    return out
