@@ -1,0 +1,73 @@
+"""What /proc says of processes."""
+
+import os
+
+
+def stat(pid):
+    """Fields of /proc/PID/stat after the name, or None: gone."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as f:
+            return f.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def pids():
+    return [int(p) for p in os.listdir("/proc") if p.isdigit()]
+
+
+def of_session(sid):
+    """Processes of a session, zombies included: {pid: state}."""
+    out = {}
+    for pid in pids():
+        f = stat(pid)
+        if f and int(f[3]) == sid:
+            out[pid] = f[0].decode()
+    return out
+
+
+def children(pid):
+    return [p for p in pids() if (f := stat(p)) and int(f[1]) == pid]
+
+
+def alive(pid):
+    f = stat(pid)
+    return f is not None and f[0] not in (b"Z", b"X")
+
+
+def cpu(pid):
+    """Seconds of CPU so far, to the nanosecond."""
+    try:
+        with open("/proc/%d/schedstat" % pid) as f:
+            return int(f.read().split()[0]) / 1e9
+    except FileNotFoundError:
+        f = stat(pid)
+        return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_kib(pid):
+    with open("/proc/%d/status" % pid) as f:
+        for line in f:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0
+
+
+def status(pid, key):
+    with open("/proc/%d/status" % pid) as f:
+        for line in f:
+            if line.startswith(key + ":"):
+                return line.split(":", 1)[1].strip()
+    return None
+
+
+def fds(pid):
+    """{fd: what it is} of a process."""
+    out = {}
+    base = "/proc/%d/fd" % pid
+    for n in os.listdir(base):
+        try:
+            out[int(n)] = os.readlink(base + "/" + n)
+        except FileNotFoundError:
+            pass
+    return out

@@ -1,0 +1,618 @@
+"""The proxy alone, with this test as its master, worker, client, backend."""
+
+import errno
+import hashlib
+import os
+import random
+import resource
+import select
+import shutil
+import socket
+import tempfile
+import threading
+import unittest
+
+import net
+import proc
+import relay
+from harness import free_port, poll
+
+MIB = 1024 * 1024
+
+
+class RelayCase(unittest.TestCase):
+    def proxy(self, address, **upstream):
+        options = {k: upstream.pop(k) for k in ("nofile", "limits")
+                   if k in upstream}
+        p = relay.Proxy({"address": address, **upstream}, **options)
+        self.addCleanup(p.end)
+        return p
+
+    def sink(self, **kwargs):
+        s = net.Sink(**kwargs)
+        self.addCleanup(s.stop)
+        return s
+
+    def backend(self, name="b", **kwargs):
+        b = net.Backend(name, **kwargs)
+        self.addCleanup(b.stop)
+        return b
+
+    def dead(self):
+        s, address = net.dead_address()
+        self.addCleanup(s.close)
+        return address
+
+    def full(self):
+        """An address that never answers: its queue is full."""
+        s = self.sink(backlog=0)
+        for i in range(4):
+            c = socket.socket()
+            c.setblocking(False)
+            self.addCleanup(c.close)
+            c.connect_ex(s.sock.getsockname())
+        return s.address
+
+    def directory(self):
+        d = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, d)
+        return d
+
+    def pair(self, p, sink, **kwargs):
+        client = p.client(**kwargs)
+        self.addCleanup(client.close)
+        backend = sink.accept()
+        self.addCleanup(backend.close)
+        return client, backend
+
+    def ask(self, p, **kwargs):
+        """Which backend answers, or how it ends."""
+        with p.client(**kwargs) as c:
+            try:
+                c.shutdown(socket.SHUT_WR)
+            except OSError as e:        # the reset was faster
+                self.assertEqual(errno.ENOTCONN, e.errno)
+            got, end = net.read_end(c)
+        return got.decode().strip()[5:] or end
+
+
+class TestBytes(RelayCase):
+    def carry(self, one, other, size, pace):
+        """size random bytes, compared by hash; pace(n) after each part."""
+        want, got = hashlib.sha256(), hashlib.sha256()
+        rnd = random.Random(size)
+        block = rnd.randbytes(256 * 1024)
+
+        def send():
+            left = size
+            while left > 0:
+                part = block[:min(left, rnd.randrange(1, len(block)))]
+                want.update(part)
+                one.sendall(part)
+                left -= len(part)
+            one.shutdown(socket.SHUT_WR)
+        sender = threading.Thread(target=send)
+        sender.start()
+        n = 0
+        while part := other.recv(pace(n)):
+            got.update(part)
+            n += len(part)
+        sender.join()
+        self.assertEqual(size, n)
+        self.assertEqual(want.digest(), got.digest())
+
+    def both(self, p, sink, size, pace):
+        client, backend = self.pair(p, sink)
+        self.carry(client, backend, size, pace)
+        self.carry(backend, client, size, pace)
+
+    def test_BY1_sizes(self):
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        for size in (0, 1, 4095, 65535, 65536, 65537, 300000):
+            self.both(p, sink, size, lambda n: 65536)
+
+    def test_BY2_bulk_is_spliced(self):
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        self.both(p, sink, 40 * MIB, lambda n: MIB)
+        self.assertEqual(2, p.stat("spliced"))
+
+    def test_BY3_slow_readers(self):
+        """Small receive buffers and small reads: every path that waits."""
+        sink = self.sink(rcvbuf=4096)
+        p = self.proxy(sink.address)
+        rnd = random.Random(3)
+        self.both(p, sink, 3 * MIB, lambda n: rnd.choice((1, 100, 9000)))
+
+    def test_BY4_bulk_to_a_unix_socket(self):
+        sink = self.sink(path=self.directory() + "/s")
+        p = self.proxy(sink.address)
+        self.both(p, sink, 10 * MIB, lambda n: 65536)
+
+    def test_BY5_blocking_client_is_copied(self):
+        """A socket that would block us in splice(2) is not spliced."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        client, conn = relay.connected_pair()
+        conn.setblocking(True)
+        with client, conn:
+            p.give([conn.fileno()])
+            with sink.accept() as backend:
+                self.carry(client, backend, 4 * MIB, lambda n: MIB)
+        self.assertEqual(0, p.stat("spliced"))
+
+    def test_BY6_without_pipes(self):
+        """No descriptors for pipes: bytes are copied."""
+        sink = self.sink()
+        p = self.proxy(sink.address, nofile=64)
+        client, backend = self.pair(p, sink)
+        used = len(proc.fds(p.proc.pid))
+        resource.prlimit(p.proc.pid, resource.RLIMIT_NOFILE, (used, 64))
+        self.carry(client, backend, 4 * MIB, lambda n: MIB)
+
+    def test_BY7_urgent_byte_in_bulk(self):
+        """TC6: a mark in the stream neither hangs nor cuts it."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        client, backend = self.pair(p, sink)
+        half = random.Random(7).randbytes(4 * MIB)
+
+        def send():
+            client.sendall(half)
+            client.send(b"!", socket.MSG_OOB)
+            client.sendall(half)
+            client.shutdown(socket.SHUT_WR)
+        sender = threading.Thread(target=send)
+        sender.start()
+        got, end = net.read_end(backend)
+        sender.join()
+        self.assertEqual("fin", end)
+        self.assertIn(got, (half + half, half + b"!" + half))
+
+    def test_BY8_bulk_starves_nobody(self):
+        """Turns of a small session while another moves all it can."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        big, big_end = self.pair(p, sink)
+        small, small_end = self.pair(p, sink)
+        stop = threading.Event()
+
+        def send():
+            while not stop.is_set():
+                big.sendall(bytes(MIB))
+            big.shutdown(socket.SHUT_WR)
+
+        def drain():
+            while big_end.recv(MIB):
+                pass
+        threads = [threading.Thread(target=t) for t in (send, drain)]
+        for t in threads:
+            t.start()
+        try:
+            poll(lambda: p.stat("spliced") == 1)
+            for i in range(100):
+                small.sendall(b"x")
+                self.assertEqual(b"x", small_end.recv(1))
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+
+    def test_BY9_reset_brings_what_came_before(self):
+        """Data and RST that arrive together: both go on, in order."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        for i in range(30):
+            client, backend = self.pair(p, sink)
+            backend.send(b"last words")
+            net.reset(backend)
+            self.assertEqual((b"last words", "reset"), net.read_end(client))
+            client.close()
+
+
+class TestHeader(RelayCase):
+    def one(self, version, peer, local, fail_first=False, **kwargs):
+        sink = self.sink(**kwargs)
+        address = [self.dead(), sink.address] if fail_first else sink.address
+        p = self.proxy(address, send_proxy=version)
+        client, conn = relay.connected_pair()
+        with client, conn:
+            client.sendall(b"first")
+            client.shutdown(socket.SHUT_WR)
+            select.select([conn], [], [], net.WAIT)
+            p.give([conn.fileno()], [relay.record(peer=peer, local=local)])
+            with sink.accept() as backend:
+                head = net.read_proxy_header(backend)
+                self.assertEqual((b"first", "fin"), net.read_end(backend))
+        return head
+
+    def test_PP10_families(self):
+        v4 = ("192.0.2.7", 4000), ("198.51.100.1", 443)
+        v6 = ("2001:db8::7", 4000), ("2001:db8::1", 443)
+        for version, number in (("v1", 1), ("v2", 2)):
+            for peer, local in (v4, v6):
+                head = self.one(version, peer, local)
+                self.assertEqual((number, peer, local),
+                                 (head[0], head[2], head[3]))
+
+    def test_PP10_unix(self):
+        head = self.one("v2", ("192.0.2.7", 1), ("192.0.2.1", 2),
+                        path=self.directory() + "/s")
+        self.assertEqual(("192.0.2.7", 1), head[2])
+
+    def test_PP10_once_after_fail_over(self):
+        head = self.one("v2", ("192.0.2.7", 1), ("192.0.2.1", 2),
+                        fail_first=True)
+        self.assertEqual(("192.0.2.7", 1), head[2])
+
+    def test_PP10_without_addresses(self):
+        self.assertEqual((2, 0, None, None, b""), self.one("v2", None, None))
+
+    def test_PP10_with_the_first_bytes(self):
+        """One segment: the backend never sees a header alone."""
+        sink = self.sink()
+        p = self.proxy(sink.address, send_proxy="v2")
+        client, conn = relay.connected_pair()
+        with client, conn:
+            client.sendall(b"first")
+            select.select([conn], [], [], net.WAIT)
+            p.give([conn.fileno()])
+            with sink.accept() as backend:
+                self.assertTrue(backend.recv(1000).endswith(b"first"))
+
+    def test_PP10_silent_client(self):
+        """The header does not wait for bytes that may never come."""
+        sink = self.sink()
+        p = self.proxy(sink.address, send_proxy="v2")
+        client, backend = self.pair(p, sink)
+        self.assertEqual(2, net.read_proxy_header(backend)[0])
+
+
+class TestMembers(RelayCase):
+    def test_UP10_all_down(self):
+        p = self.proxy([self.dead(), self.dead()])
+        for i in range(3):
+            self.assertEqual("reset", self.ask(p))
+        self.assertEqual(3, p.stat("connect_failed"))
+        self.assertEqual(["down", "down"], [p.state(0), p.state(1)])
+        self.assertEqual(6, p.cell(0, "failed") + p.cell(1, "failed"))
+
+    def test_UP11_down_is_skipped(self):
+        """One failure is enough for a while."""
+        b = self.backend()
+        p = self.proxy([self.dead(), b.address])
+        for i in range(10):
+            self.assertEqual("b", self.ask(p))
+        self.assertEqual(1, p.cell(0, "failed"))
+        self.assertEqual(10, p.cell(1, "total"))
+        self.assertEqual(["down", "up"], [p.state(0), p.state(1)])
+
+    def test_UP12_comes_back(self):
+        """Skipped for a second or so, not for ever; used at once where
+        there is no other."""
+        port = free_port()
+        p = self.proxy("127.0.0.1:%d" % port)
+        self.assertEqual("reset", self.ask(p))
+        self.assertEqual("down", p.state(0))
+        with socket.create_server(("127.0.0.1", port)):
+            p.client().close()
+            poll(lambda: p.state(0) == "up")
+
+    def test_UP13_connect_timeout(self):
+        """P12, RE8: a backend that does not answer."""
+        b = self.backend()
+        p = self.proxy([self.full(), b.address], connect_timeout=0.3)
+        self.assertEqual("b", self.ask(p))
+        self.assertEqual("down", p.state(0))
+        alone = self.proxy(self.full(), connect_timeout=0.3)
+        self.assertEqual("reset", self.ask(alone))
+
+    def test_UP14_client_gives_up_while_connecting(self):
+        p = self.proxy(self.full(), connect_timeout=60.0)
+        c = p.client()
+        poll(lambda: p.stat("live") == 1)
+        net.reset(c)
+        poll(lambda: p.stat("live") == 0)
+        p.log.wait("end=client-reset")
+
+    def test_UP15_bytes_kept_for_the_next_address(self):
+        sink = self.sink()
+        p = self.proxy([self.full(), sink.address], connect_timeout=0.3)
+        client, backend = self.pair(p, sink)
+        client.sendall(b"kept")
+        self.assertEqual(b"kept", net.read_exactly(backend, 4))
+
+    def test_UP16_round_robin(self):
+        two = [self.backend(n) for n in "ab"]
+        p = self.proxy([b.address for b in two])
+        self.assertEqual("abababab", "".join(self.ask(p) for i in range(8)))
+
+    def test_UP17_least_conn(self):
+        sinks = [self.sink() for i in range(2)]
+        p = self.proxy([s.address for s in sinks], balance="least-conn")
+        self.pair(p, sinks[0])
+        held, end = self.pair(p, sinks[1])
+        held.close()
+        end.close()
+        poll(lambda: p.stat("live") == 1)
+        for i in range(3):              # the first one is busy
+            c, e = self.pair(p, sinks[1])
+            c.close()
+            e.close()
+            poll(lambda: p.stat("live") == 1)
+
+    def test_UP18_hash(self):
+        four = [self.backend(n) for n in "abcd"]
+        p = self.proxy([b.address for b in four], balance="hash")
+        peers = [("198.51.100.%d" % i, 5) for i in range(30)]
+        first = [self.ask(p, peer=a) for a in peers]
+        again = [self.ask(p, peer=(a[0], 6)) for a in peers]
+        self.assertEqual(first, again)
+        self.assertEqual(set("abcd"), set(first))
+        four[0].stop()
+        after = [self.ask(p, peer=a) for a in peers]
+        for was, now in zip(first, after):
+            self.assertEqual(was if was != "a" else now, now)
+
+    def test_UP19_unix_backlog_is_waited_for(self):
+        path = self.directory() + "/s"
+        sink = self.sink(path=path, backlog=0)
+        p = self.proxy("unix:" + path)
+        clients = [p.client() for i in range(5)]
+        for c in clients:
+            self.addCleanup(c.close)
+            with sink.accept() as b:
+                b.sendall(b"hi")
+        for c in clients:
+            self.assertEqual((b"hi", "fin"), net.read_end(c))
+        self.assertEqual(0, p.stat("connect_failed"))
+
+    def test_UP20_unix_sockets_in_two_directories(self):
+        b = [self.backend(n, path=self.directory() + "/s") for n in "ab"]
+        p = self.proxy([x.address for x in b])
+        self.assertEqual("abab", "".join(self.ask(p) for i in range(4)))
+
+    def test_UP21_name_without_address(self):
+        """Ready all the same; resets; goes so that a new one looks again."""
+        p = self.proxy("nowhere.invalid:443")
+        self.assertEqual("reset", self.ask(p))
+        p.log.wait("nowhere.invalid")
+        self.assertEqual(0, p.proc.wait(net.WAIT * 2))
+
+
+class TestHealth(RelayCase):
+    conf = {"interval": 0.1, "timeout": 0.5, "rise": 2, "fall": 2}
+
+    def test_HC1_down_and_up(self):
+        port = free_port()
+        p = self.proxy("127.0.0.1:%d" % port, health=self.conf)
+        poll(lambda: p.state(0) == "down")
+        with socket.create_server(("127.0.0.1", port)):
+            poll(lambda: p.state(0) == "up")
+        poll(lambda: p.state(0) == "down")
+        self.assertEqual(0, p.stat("received"))
+
+    def test_HC2_local_header(self):
+        """L23: what ocserv takes for a probe."""
+        sink = self.sink()
+        p = self.proxy(sink.address, send_proxy="v2", health=self.conf)
+        with sink.accept() as b:
+            self.assertEqual((2, 0, None, None, b""),
+                             net.read_proxy_header(b))
+            self.assertEqual((b"", "fin"), net.read_end(b))
+        poll(lambda: p.state(0) == "up")
+
+    def test_HC3_none_without_the_group(self):
+        """L8: nothing connects before a client does."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        self.pair(p, sink)              # some turns of its loop
+        self.assertFalse(sink.pending())
+
+
+class TestLimits(RelayCase):
+    def test_LM1_max_connections(self):
+        sink = self.sink()
+        p = self.proxy(sink.address, max_connections=2)
+        pairs = [self.pair(p, sink) for i in range(2)]
+        self.assertEqual("reset", self.ask(p))
+        self.assertEqual(1, p.stat("refused"))
+        p.log.wait("reason=max_connections .*end=refused")
+        pairs[0][0].close()
+        pairs[0][1].close()
+        poll(lambda: p.stat("live") == 1)
+        self.pair(p, sink)
+
+    def test_LM2_loop_guard(self):
+        """L17: unanswered connections of this very host."""
+        sink = self.sink()
+        p = self.proxy(sink.address, limits={"loop": 3})
+        pairs = [self.pair(p, sink, same_host=True) for i in range(3)]
+        self.assertEqual("reset", self.ask(p, same_host=True))
+        p.log.wait("connect back to l4mux")
+        p.log.wait("end=loop")
+        self.pair(p, sink)              # from elsewhere: no matter
+        pairs[0][1].sendall(b"answer")
+        self.assertEqual(b"answer", pairs[0][0].recv(10))
+        self.pair(p, sink, same_host=True)
+
+    def test_LM3_descriptors(self):
+        """RE1: it stops taking when it has none left, and goes on."""
+        sink = self.sink()
+        p = self.proxy(sink.address, nofile=128)
+        clients = [p.client() for i in range(100)]
+        ends = []
+        poll(lambda: p.stat("connected") > 20)
+        before = proc.cpu(p.proc.pid)
+        while len(ends) < 100:
+            ends.append(sink.accept())
+            ends[-1].close()
+            clients.pop(0).close()
+        poll(lambda: p.stat("ended") == 100)
+        self.assertEqual(100, p.stat("connected"))
+        self.assertEqual(0, p.stat("ipc_lost"))
+        self.assertLess(proc.cpu(p.proc.pid) - before, 1.0)
+
+    def test_LM4_table_full_in_a_message(self):
+        """RE1: a message that finds no descriptor is lost and counted."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        used = len(proc.fds(p.proc.pid))
+        resource.prlimit(p.proc.pid, resource.RLIMIT_NOFILE, (used, 4096))
+        with p.client() as c:
+            self.assertIn(net.read_end(c)[1], ("fin", "reset"))
+        poll(lambda: p.stat("ipc_lost") == 1)
+        resource.prlimit(p.proc.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+        self.pair(p, sink)
+
+
+class TestTime(RelayCase):
+    def test_TI10_keepalive(self):
+        """L14, on the client's leg, seen through our copy of it."""
+        sink = self.sink()
+        p = self.proxy(sink.address, keepalive=1.0)
+        client, conn = relay.connected_pair()
+        with client, conn:
+            p.give([conn.fileno()])
+            with sink.accept():
+                poll(lambda: conn.getsockopt(socket.SOL_SOCKET,
+                                             socket.SO_KEEPALIVE))
+                poll(lambda: conn.getsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 5)
+                self.assertEqual(1, conn.getsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+                self.assertEqual(30, conn.getsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_KEEPINTVL))
+
+    def test_TI11_idle(self):
+        sink = self.sink()
+        p = self.proxy(sink.address, idle_timeout=0.4)
+        client, backend = self.pair(p, sink)
+        self.assertEqual((b"", "fin"), net.read_end(client))
+        self.assertEqual((b"", "fin"), net.read_end(backend))
+        p.log.wait("end=idle")
+
+    def test_TI12_one_side_stops_reading(self):
+        """TC10: although the other direction goes on."""
+        sink = self.sink()
+        p = self.proxy(sink.address, idle_timeout=0.5)
+        client, backend = self.pair(p, sink)
+        backend.settimeout(0.01)
+        with self.assertRaises((ConnectionResetError, BrokenPipeError)):
+            while True:
+                client.sendall(b"alive")
+                try:
+                    backend.send(bytes(65536))
+                except TimeoutError:
+                    pass
+        p.log.wait("end=idle")
+
+    def test_TI13_no_idle_limit_costs_nothing(self):
+        sink = self.sink()
+        p = self.proxy(sink.address, keepalive=0.0)
+        client, backend = self.pair(p, sink)
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual((b"", "fin"), net.read_end(backend))
+        before = proc.cpu(p.proc.pid)
+        self.assertFalse(select.select([client], [], [], 0.5)[0])
+        self.assertLess(proc.cpu(p.proc.pid) - before, 0.05)
+
+
+class TestDrain(RelayCase):
+    def test_DR1_ends_with_the_last_session(self):
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        client, backend = self.pair(p, sink)
+        p.drain()
+        client.sendall(b"still here")
+        self.assertEqual(b"still here", net.read_exactly(backend, 10))
+        client.close()
+        backend.close()
+        self.assertEqual(0, p.proc.wait(net.WAIT))
+
+    def test_DR2_after_its_seconds(self):
+        sink = self.sink()
+        p = self.proxy(sink.address, drain=0.3)
+        client, backend = self.pair(p, sink)
+        p.drain()
+        self.assertEqual((b"", "reset"), net.read_end(client))
+        self.assertEqual(0, p.proc.wait(net.WAIT))
+        p.log.wait("end=drain")
+
+
+class TestMessages(RelayCase):
+    """What a worker gone bad could send: refused whole, closed, counted."""
+
+    def setUp(self):
+        self.target = self.backend()
+        self.p = self.proxy(self.target.address)
+
+    def refused(self, fds, records, count=None):
+        before = self.p.stat("ipc_bad")
+        self.p.give(fds, records, count)
+        poll(lambda: self.p.stat("ipc_bad") == before + 1)
+        self.assertEqual("b", self.ask(self.p))
+
+    def refused_with(self, records, count=None):
+        client, conn = relay.connected_pair()
+        with client:
+            with conn:
+                self.refused([conn.fileno()], records, count)
+            self.assertIn(net.read_end(client), ((b"", "fin"),
+                                                 (b"", "reset")))
+
+    def test_IP1_count(self):
+        good = relay.record()
+        self.refused_with([good], 0)
+        self.refused_with([good], 2)
+        self.refused_with([good, good], 1)
+        self.refused([], [good])
+
+    def test_IP2_fields(self):
+        good = relay.record()
+        for bad in (good[:-1], good + b"x", b"", relay.record(index=7),
+                    relay.record(kind=2), relay.record(kind=99),
+                    relay.record(listener=9), relay.record(reason=9),
+                    relay.record(proto=200), relay.record(sni="x" * 300)):
+            self.refused_with([bad])
+
+    def test_IP3_descriptors(self):
+        r, w = os.pipe()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dgram, \
+                socket.create_server(("127.0.0.1", 0)) as listening, \
+                open("/dev/null") as null:
+            for fd in (r, dgram.fileno(), listening.fileno(),
+                       null.fileno()):
+                self.refused([fd], [relay.record()])
+        os.close(r)
+        os.close(w)
+
+    def test_IP4_version_and_type(self):
+        for raw in (relay.message("conn", b"\0", version=9), b"short",
+                    relay.message("sign", b"\0")):
+            before = self.p.stat("ipc_bad")
+            self.p.inbox.send(raw)
+            poll(lambda: self.p.stat("ipc_bad") == before + 1)
+        self.assertEqual("b", self.ask(self.p))
+
+    def test_IP5_batch(self):
+        pairs = [relay.connected_pair() for i in range(16)]
+        self.p.give([c.fileno() for _, c in pairs],
+                    [relay.record(ident=i) for i in range(16)])
+        for client, conn in pairs:
+            conn.close()
+            client.shutdown(socket.SHUT_WR)
+            self.assertEqual((b"I am b\n", "fin"), net.read_end(client))
+            client.close()
+
+    def test_IP6_unix_client(self):
+        """An end of a socket pair, as the site's process sends."""
+        a, b = socket.socketpair()
+        with a:
+            with b:
+                b.setblocking(False)
+                self.p.give([b.fileno()], [relay.record(peer=None)])
+            a.sendall(b"x")
+            a.shutdown(socket.SHUT_WR)
+            self.assertEqual((b"I am b\nx", "fin"), net.read_end(a))

@@ -1,0 +1,268 @@
+"""Reload and upgrade: a new generation, or everything stays as it was."""
+
+import os
+import shutil
+import signal
+import ssl
+import threading
+
+import harness
+import hello
+import net
+import proc
+from harness import Case, free_port, poll
+
+
+class ReloadCase(Case):
+    def setUp(self):
+        self.port = free_port()
+        self.sink = net.Sink()
+        self.addCleanup(self.sink.stop)
+        _, self.ups = type(self).backends("one", "two")
+        self.d = self.start(self.conf("one"))
+
+    def conf(self, to, **more):
+        return {"listen": ("127.0.0.1:%d" % self.port,),
+                "upstreams": {**self.ups,
+                              "sink": {"address": self.sink.address}},
+                "routes": ({"sni": "sink.example", "to": "sink"},
+                           {"sni": "a.example", "to": to}),
+                "fallback": "close", **more}
+
+    def write(self, conf):
+        if not isinstance(conf, str):
+            conf = self.d.complete(conf)
+        harness.write_conf(self.d.conf_path, conf)
+
+    def who(self, port=None):
+        return net.who(port or self.port, hello.hello("a.example"))
+
+    def pair(self):
+        client = net.tcp(self.port)
+        self.addCleanup(client.close)
+        data = hello.hello("sink.example")
+        client.sendall(data)
+        backend = self.sink.accept()
+        self.addCleanup(backend.close)
+        self.assertEqual(data, net.read_exactly(backend, len(data)))
+        return client, backend
+
+    def echo(self, pair):
+        for a, b in (pair, pair[::-1]):
+            a.sendall(b"ping")
+            self.assertEqual(b"ping", net.read_exactly(b, 4))
+
+    def unchanged(self, before):
+        """The daemon goes on with the processes it had."""
+        self.assertEqual(before, self.d.pids())
+        self.assertEqual("one", self.who())
+
+
+class TestReload(ReloadCase):
+    def test_RL1_new_rules_for_new_connections(self):
+        old = self.pair()
+        self.assertEqual("one", self.who())
+        self.write(self.conf("two"))
+        got = self.d.ask("reload")
+        self.assertTrue(got["ok"], got)
+        self.assertEqual("two", self.who())
+        self.echo(old)
+
+    def test_RL2_hangup_does_the_same(self):
+        self.write(self.conf("two"))
+        at = self.d.log.mark()
+        os.kill(self.d.pid, signal.SIGHUP)
+        self.d.log.wait("ready: generation [2-9]", at)
+        self.assertEqual("two", self.who())
+
+    def test_RL3_bad_file_changes_nothing(self):
+        before = self.d.pids()
+        cases = (self.conf("three"), "listen = (",
+                 {**self.conf("one"), "no_such_key": 1},
+                 self.conf("one", sites={"s": {
+                     "names": ("s.example",), "root": "/nonexistent"}}))
+        for conf in cases:
+            self.write(conf)
+            got = self.d.ask("reload")
+            self.assertFalse(got["ok"])
+            self.assertRegex(got["error"], r"l4mux\.conf:\d+: ")
+            self.unchanged(before)
+        os.unlink(self.d.conf_path)
+        self.assertFalse(self.d.ask("reload")["ok"])
+        self.unchanged(before)
+        self.write(self.conf("two"))
+        self.assertTrue(self.d.ask("reload")["ok"])
+
+    def test_RL4_old_processes_end_when_idle(self):
+        old = self.d.pids()[1:]
+        self.assertTrue(self.d.ask("reload")["ok"])
+        poll(lambda: not any(map(proc.alive, old)),
+             why="old processes stay")
+        poll(lambda: len(self.d.status()["generations"]) == 1,
+             why="the old generation stays")
+
+    def test_RL5_listener_comes_and_goes(self):
+        other = free_port()
+        conf = self.conf("one")
+        self.write({**conf, "listen": (*conf["listen"],
+                                       "127.0.0.1:%d" % other)})
+        self.assertTrue(self.d.ask("reload")["ok"])
+        self.assertEqual("one", self.who(other))
+        self.write(conf)
+        self.assertTrue(self.d.ask("reload")["ok"])
+        self.assertEqual("one", self.who())
+
+        def refused():
+            try:
+                net.tcp(other).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+        poll(refused, why="a listener that is gone from the file accepts")
+
+    def test_RL6_many_at_once_are_one_after_the_other(self):
+        got = []
+        threads = [threading.Thread(
+            target=lambda: got.append(self.d.ask("reload")))
+            for _ in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual([True] * 8, [g["ok"] for g in got])
+        self.assertLess(max(g["generation"] for g in got), 8)
+
+    def test_RL7_no_connection_is_lost(self):
+        lost, done = [], threading.Event()
+
+        def load():
+            while not done.is_set():
+                name = self.who()
+                if name not in ("one", "two"):
+                    lost.append(name)
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for i in range(10):
+            self.write(self.conf(("one", "two")[i % 2]))
+            self.assertTrue(self.d.ask("reload")["ok"])
+        done.set()
+        for t in threads:
+            t.join()
+        self.assertEqual([], lost)
+
+    def test_RL8_nothing_is_left_over(self):
+        def rest():
+            poll(lambda: len(self.d.status()["generations"]) == 1,
+                 why="the old generation stays")
+            return len(os.listdir("/proc/%d/fd" % self.d.pid))
+        self.d.ask("reload")
+        before = rest()
+        for _ in range(10):
+            self.assertTrue(self.d.ask("reload")["ok"])
+        self.assertEqual(before, rest())
+        self.assertEqual(len(self.d.pids()) - 1,
+                         len(proc.children(self.d.pid)))
+
+
+    def test_RL9_self_signed_certificate_is_kept(self):
+        def sites(*names):
+            return {"s": {"names": names, "root": self.d.dir}}
+
+        def certificate():
+            return ssl.get_server_certificate(("127.0.0.1", self.port))
+        conf = self.conf("one", fallback="s")
+        self.write({**conf, "sites": sites("s.example")})
+        self.assertTrue(self.d.ask("reload")["ok"])
+        first = certificate()
+        self.assertTrue(self.d.ask("reload")["ok"])
+        self.assertEqual(first, certificate())
+        self.write({**conf, "sites": sites("s.example", "t.example")})
+        self.assertTrue(self.d.ask("reload")["ok"])
+        self.assertNotEqual(first, certificate())
+
+
+class TestUpgrade(ReloadCase):
+    """The program is a copy of the built one, so that it can be replaced."""
+
+    def setUp(self):
+        tree = harness.workdir(self.mode)
+        self.addCleanup(shutil.rmtree, tree, True)
+        for name in ("sbin", "libexec"):
+            shutil.copytree(os.path.join(harness.BUILD, name),
+                            os.path.join(tree, name))
+        self.binary = os.path.join(tree, "sbin", "l4muxd")
+        was, harness.L4MUXD = harness.L4MUXD, self.binary
+        try:
+            super().setUp()
+        finally:
+            harness.L4MUXD = was
+
+    def replace(self, content):
+        with open(self.binary + ".new", "wb") as f:
+            f.write(content)
+        os.chmod(self.binary + ".new", 0o755)
+        os.rename(self.binary + ".new", self.binary)
+
+    def test_P4_sessions_and_listeners_live_on(self):
+        with open(self.binary, "rb") as f:
+            self.replace(f.read())          # another inode
+        old = self.pair()
+        pid, first = self.d.pid, self.d.status()
+        for i in range(3):
+            self.write(self.conf(("two", "one")[i % 2]))
+            got = self.d.ask("upgrade")
+            self.assertTrue(got["ok"], got)
+            self.assertEqual(("two", "one")[i % 2], self.who())
+            self.echo(old)
+        self.assertEqual(pid, self.d.status()["pid"])
+        self.assertGreaterEqual(self.d.status()["uptime_s"],
+                                first["uptime_s"])
+
+    def test_P4_signal(self):
+        self.write(self.conf("two"))
+        at = self.d.log.mark()
+        os.kill(self.d.pid, signal.SIGUSR2)
+        self.d.log.wait("has taken over", at)
+        self.d.log.wait("ready: generation [2-9]", at)
+        self.assertEqual("two", self.who())
+
+    def test_P4_bad_binary(self):
+        with open(self.binary, "rb") as f:
+            good = f.read()
+        before = self.d.pids()
+        with open("/bin/false", "rb") as f:
+            false = f.read()
+        for content in (false, good[:4096], good[:len(good) // 8], b"",
+                        b"#!/bin/sh\necho l4mux-state 0\n"):
+            self.replace(content)
+            got = self.d.ask("upgrade")
+            self.assertFalse(got["ok"])
+            self.unchanged(before)
+        os.unlink(self.binary)
+        self.assertFalse(self.d.ask("upgrade")["ok"])
+        self.unchanged(before)
+        self.replace(good)
+        self.assertTrue(self.d.ask("upgrade")["ok"])
+
+    def test_P4_bad_configuration(self):
+        before = self.d.pids()
+        self.write("listen = (")
+        got = self.d.ask("upgrade")
+        self.assertFalse(got["ok"])
+        self.assertRegex(got["error"], r"l4mux\.conf:\d+: ")
+        self.unchanged(before)
+        self.write(self.conf("two"))
+        self.assertTrue(self.d.ask("reload")["ok"])
+        self.assertEqual("two", self.who())
+
+    def test_P4_children_of_the_old_program_are_kept_alive(self):
+        self.write("listen = (")
+        self.assertFalse(self.d.ask("upgrade")["ok"])
+        worker = self.d.pids("worker")[0]
+        os.kill(worker, signal.SIGKILL)
+        poll(lambda: self.d.pids("worker") and
+             worker not in self.d.pids("worker") and
+             all(p["state"] == "running" for p in self.d.processes()),
+             why="the worker did not come back")
+        self.assertEqual("one", self.who())

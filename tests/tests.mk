@@ -1,0 +1,90 @@
+# Tests: included by ../GNUmakefile.
+
+# One test program per tests/unit/NAME_test.c, linked with libcommon and, for
+# UNIT_OBJ_NAME, the objects of the role it tests.
+UNIT	:= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c)))
+UNIT_BIN = $(addprefix $(O)/tests/unit/,$(UNIT))
+
+role_objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(1)))
+UNIT_OBJ_sign_test = $(call role_objs,keys/signer keys/pem keys/selfsign \
+	keys/check)
+UNIT_LIBS_sign_test = -lcrypto
+UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
+	keys/serve tlsterm/keychan tlsterm/keyprov tlsterm/remote \
+	tests/unit/keys_world)
+UNIT_OBJ_sandbox_test = $(call role_objs,worker/sandbox proxy/sandbox \
+	tlsterm/sandbox keys/sandbox)
+UNIT_LIBS_keys_test = -lssl -lcrypto
+UNIT_LIBS_keys_start_test = -lcrypto
+UNIT_LIBS_log_test = -ljansson
+$(O)/tests/unit/keys_start_test: | $(BIN_keys)
+UNIT_OBJ_record_test = $(call role_objs,proxy/record)
+UNIT_OBJ_balance_test = $(call role_objs,proxy/balance)
+UNIT_OBJ_pool_test = $(call role_objs,proxy/buf proxy/pipe)
+UNIT_OBJ_http1_test = $(call role_objs,tlsterm/http1 tlsterm/request \
+	tlsterm/chunked)
+UNIT_OBJ_forward_test = $(call role_objs,tlsterm/forward_head tlsterm/uphead \
+	tlsterm/http1 tlsterm/chunked tlsterm/request)
+UNIT_OBJ_fspath_test = $(call role_objs,tlsterm/fspath)
+UNIT_OBJ_cond_test = $(call role_objs,tlsterm/cond tlsterm/httpdate)
+UNIT_OBJ_range_test = $(call role_objs,tlsterm/range tlsterm/body)
+UNIT_OBJ_url_test = $(call role_objs,tlsterm/redirect tlsterm/mime)
+$(foreach t,$(UNIT),$(eval $(O)/tests/unit/$(t): $(UNIT_OBJ_$(t))))
+
+$(O)/tests/unit/%: tests/unit/%.c $(LIBCOMMON)
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) $(HARDLD) $(LDFLAGS) -o $@ $< $(UNIT_OBJ_$*) \
+	    $(LIBCOMMON) $(UNIT_LIBS_$*) -lcheck -lsubunit -lm -lrt -lpthread \
+	    $(LIBS_common)
+
+# Roles that misbehave in every way there is, for tests/system; never installed.
+CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm)
+$(CAPTURED): $(O)/tests/captured/%: tests/captured/%.c \
+    tests/captured/captured.c tests/captured/captured.h $(LIBCOMMON)
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) $(HARDLD) $(LDFLAGS) -o $@ $< \
+	    tests/captured/captured.c $(LIBCOMMON) $(LIBS_common)
+
+# bench/keys-cost
+$(O)/bench/keys_cost: bench/keys_cost.c $(LIBCOMMON) $(UNIT_OBJ_keys_test)
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) $(HARDLD) $(LDFLAGS) -o $@ $< \
+	    $(UNIT_OBJ_keys_test) $(LIBCOMMON) $(UNIT_LIBS_keys_test) \
+	    -lcheck -lsubunit -lm -lrt -lpthread $(LIBS_common)
+
+unit: $(UNIT_BIN) $(CAPTURED)
+
+# Packages; silent where nothing is missing.
+deps:
+	@tests/deps.sh build
+deps-check:
+	@tests/deps.sh check
+
+JOBS	:= $(shell nproc)
+
+# Everything.  One line per test, the sum at the end.
+check: deps-check
+	@$(MAKE) -s -j$(JOBS) all unit
+	@O=$(O) MAKE="$(MAKE)" tests/check.sh
+
+# After a change of policy: writes it anew, for git diff to be read.
+golden: $(O)/tests/unit/sandbox_test
+	@$< write
+
+lint:
+	@O=$(O) MAKE="$(MAKE)" tests/lint.sh
+
+layers:
+	@tests/layers.sh
+
+ASAN = O=$(O)/asan FORTIFY=0 OPT="-O1 -g -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all"
+asan-build:
+	@$(MAKE) -s $(ASAN) all unit
+asan:
+	@$(MAKE) -s -j$(JOBS) asan-build
+	@O=$(O) MAKE="$(MAKE)" tests/check.sh asan
+
+.PHONY: unit golden deps deps-check check lint layers asan asan-build
+
+include tests/fuzz/fuzz.mk
