@@ -65,13 +65,16 @@ class TestDescriptors(OverloadCase):
         limit = (64, 64)
         self.start_with({"hello_timeout": 60.0}, preexec=lambda:
                         resource.setrlimit(resource.RLIMIT_NOFILE, limit))
+        began = time.monotonic()
         silent = self.clients(200)
         poll(lambda: self.count("fd_full") > 2)
         self.assert_idle()
         # Some are told at once that there is no room.
         self.assertGreater(self.count("ended"), 0)
         complaints = [x for x in self.d.log.lines if "accept" in x]
-        self.assertLessEqual(len(complaints), 4)
+        # One a second, however long it took.
+        self.assertLessEqual(len(complaints),
+                             2 + time.monotonic() - began)
         self.assertGreaterEqual(len(complaints), 1)
         for s in silent:
             s.close()
@@ -212,21 +215,32 @@ class TestFullInbox(OverloadCase):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
                         (soft, hard))
 
-    def test_P9_upstream_that_does_not_take(self):
-        """A stopped proxy: wait, shed at the deadline, lose none that it
-        was given, go on when it does."""
-        self.start_with({"hello_timeout": 1.5})
+    def wait_for_the_stopped(self):
+        self.start_with({"hello_timeout": 1.0})
         relay = self.d.pids("proxy")[0]
-        os.kill(relay, signal.SIGSTOP)
+        proc.stop(relay)
         try:
             waiting = self.clients(2500)
             for s in waiting:
                 s.sendall(hello.hello())
             poll(lambda: self.count("queued") > 0)
-            self.assert_idle()
+            self.assert_idle(0.3)
             poll(lambda: self.count("shed") > 0)
         finally:
-            os.kill(relay, signal.SIGCONT)
+            proc.go_on(relay)
+        return waiting
+
+    def test_P9_upstream_that_does_not_take(self):
+        """A stopped proxy: wait, shed at the deadline, lose none that it
+        was given, go on when it does."""
+        for i in range(5):
+            waiting = self.wait_for_the_stopped()
+            # It is ended when it is stopped for too long: then again.
+            if "does not answer" not in self.d.log.tail(1000):
+                break
+            for s in waiting:
+                s.close()
+            self.d.stop()
         kinds = {True: 0, False: 0}
         for s in waiting:
             try:
@@ -255,10 +269,10 @@ class TestWorkerEnds(OverloadCase):
 
     def test_P2_killed_worker_loses_no_queue(self):
         self.start_with({})
-        os.kill(self.worker, signal.SIGSTOP)
+        proc.stop(self.worker)
         waiting = self.clients(100)
         for s in waiting:
             s.sendall(hello.hello())
-        os.kill(self.worker, signal.SIGKILL)
+        proc.end(self.worker)
         for s in waiting:
             self.assertNotEqual(b"", s.recv(1))
