@@ -40,14 +40,14 @@ upgrade_end(struct upgrade *u, const char *error)
 
 	ev_del(m->ev, &u->io);
 	ev_timer_cancel(m->ev, &u->patience);
-	close(u->io.fd);
-	close(u->binary);
-	free(u);
+	if (u->io.fd != -1)
+		close(u->io.fd);
+	if (u->binary != -1)
+		close(u->binary);
 	m->upgrading = false;
-	if (error != NULL) {
-		log_errorx("upgrade: %s: the running program goes on", error);
-		life_upgrade_failed(m, error);
-	}
+	log_errorx("upgrade: %s: the running program goes on", error);
+	life_upgrade_failed(m, error);
+	free(u);
 }
 
 static void
@@ -110,7 +110,8 @@ upgrade_late(struct ev_timer *t)
 {
 	struct upgrade	*u = container_of(t, struct upgrade, patience);
 
-	kill(u->pid, SIGKILL);
+	if (waitpid(u->pid, NULL, WNOHANG) == 0)
+		kill(u->pid, SIGKILL);
 	upgrade_end(u, "the binary does not answer");
 }
 
@@ -130,30 +131,41 @@ upgrade_child(const struct upgrade *u, int out)
 	_exit(127);
 }
 
+/* -1 with errno set: nobody was asked. */
+static int
+upgrade_ask(struct upgrade *u)
+{
+	int	out[2], saved;
+
+	u->binary = open(u->master->self, O_RDONLY | O_CLOEXEC);
+	if (u->binary == -1 || pipe2(out, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	u->io.fd = out[0];
+	if ((u->pid = fork()) == 0)
+		upgrade_child(u, out[1]);
+	saved = errno;
+	close(out[1]);
+	errno = saved;
+	return u->pid == -1 ? -1 : 0;
+}
+
 void
 upgrade_begin(struct master *m)
 {
 	struct upgrade	*u;
-	int		 out[2];
 
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		fatal("calloc");
 	u->master = m;
 	u->io.cb = upgrade_answer;
+	u->io.fd = -1;
 	u->patience.cb = upgrade_late;
-	u->binary = open(m->self, O_RDONLY | O_CLOEXEC);
-	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) == -1)
-		fatal("pipe");
-	u->io.fd = out[0];
 	m->upgrading = true;
-	if (u->binary == -1) {
-		close(out[1]);
-		upgrade_end(u, strerror(errno));
+	if (upgrade_ask(u) == -1) {
+		snprintf(u->answer, sizeof(u->answer), "%s", strerror(errno));
+		upgrade_end(u, u->answer);
 		return;
 	}
-	if ((u->pid = fork()) == 0)
-		upgrade_child(u, out[1]);
-	close(out[1]);
 	if (ev_add(m->ev, &u->io, EPOLLIN) == -1)
 		fatal("epoll_ctl: upgrade");
 	ev_timer_set(m->ev, &u->patience, ev_clock() + PATIENCE);
