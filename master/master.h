@@ -16,6 +16,7 @@ struct addrlimit_audit;
 struct generation;
 struct control;
 struct gather;
+struct proc;
 
 struct sock {			/* one listening socket */
 	struct addr	 addr;
@@ -115,9 +116,11 @@ bool	users_check(const struct master *, const struct conf *, char *err,
  */
 int	selftest_run(struct master *, struct conf *, const char *role);
 
-/* tickets.c: the first keys; new ones in time, once a generation is up. */
+/* tickets.c: the first keys; new ones in time, once a generation is up; those
+ * of now to one process that is ready. */
 void	tickets_make(struct master *);
 void	tickets_start(struct master *);
+void	tickets_tell(struct proc *);
 
 /* Said of every site that waits for one, in the log and in `status`. */
 #define LIFE_NO_ACME							\
