@@ -3,7 +3,9 @@
 import os
 import resource
 import signal
+import socket
 import time
+import unittest
 
 import hello
 import net
@@ -276,3 +278,50 @@ class TestWorkerEnds(OverloadCase):
         proc.end(self.worker)
         for s in waiting:
             self.assertNotEqual(b"", s.recv(1))
+
+
+@unittest.skipUnless("OWN_NETWORK" in os.environ or os.geteuid() != 0,
+                     "needs a network of its own")
+class TestPorts(OverloadCase):
+    """RE4: no port is left from which to connect to the upstream."""
+    modes = ("root",)
+    RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
+
+    def few_ports(self):
+        with open(self.RANGE) as f:
+            before = f.read()
+
+        def put(text):
+            with open(self.RANGE, "w") as f:
+                f.write(text)
+        put("61000 61063")
+        self.addCleanup(put, before)
+
+    def test_RE4_no_port_to_the_upstream(self):
+        self.start_with({"hello_timeout": 60.0})
+        self.few_ports()
+        # From ports of their own, as clients elsewhere have.
+        held, failed = [], 0
+        for i in range(100):
+            s = socket.socket()
+            self.addCleanup(s.close)
+            s.settimeout(net.WAIT)
+            s.bind(("127.0.1.1", 40000 + i))
+            s.connect(("127.0.0.1", self.port))
+            if self.served(s):
+                held.append(s)
+            else:
+                failed += 1
+        self.assertEqual(64, len(held))
+        self.assertEqual(36, failed)
+        self.assertEqual(36, self.d.counter("proxy", "connect_failed"))
+        held.pop().close()
+        poll(self.is_served_from_elsewhere)
+
+    def is_served_from_elsewhere(self):
+        self.last = getattr(self, "last", 41000) + 1
+        with socket.socket() as s:
+            s.settimeout(net.WAIT)
+            s.bind(("127.0.1.1", self.last))
+            s.connect(("127.0.0.1", self.port))
+            return self.served(s)
