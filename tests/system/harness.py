@@ -394,6 +394,15 @@ class Case(unittest.TestCase):
         made = {n: cls.keep(net.Backend(n, **kwargs)) for n in names}
         return made, {n: {"address": b.address} for n, b in made.items()}
 
+    def tree(self):
+        """A copy of the programs, where they can be replaced."""
+        dir = workdir(self.mode)
+        self.addCleanup(shutil.rmtree, dir, True)
+        for name in ("sbin", "libexec"):
+            shutil.copytree(os.path.join(BUILD, name),
+                            os.path.join(dir, name))
+        return dir
+
     def start(self, conf, **kwargs):
         """A daemon for this test alone; stopped and checked at its end."""
         d = Daemon(conf, self.mode, **kwargs)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -34,12 +33,8 @@ class ChurnCase(Case):
         p.stdout.close()
 
     def begin(self, **upstreams):
-        self.tree = harness.workdir(self.mode)
-        self.addCleanup(shutil.rmtree, self.tree, True)
-        for name in ("sbin", "libexec"):
-            shutil.copytree(os.path.join(harness.BUILD, name),
-                            os.path.join(self.tree, name))
-        root = os.path.join(self.tree, "root")
+        self.top = self.tree()
+        root = os.path.join(self.top, "root")
         os.mkdir(root)
         with open(os.path.join(root, "index.html"), "wb") as f:
             f.write(churn.PAGE)
@@ -59,7 +54,7 @@ class ChurnCase(Case):
             "limits": {"loop": 0}, "processes": self.processes,
         }
         return self.start(self.conf, binary=os.path.join(
-            self.tree, "sbin", "l4muxd"))
+            self.top, "sbin", "l4muxd"))
 
     def ask(self, rate):
         return self.helper("ask", str(rate), *[str(self.port)] * 3,

@@ -165,7 +165,7 @@ class TestStart(ChurnCase):
         """The reload fails, says why, and the next ones work."""
         d = self.begin()
         pids = d.pids()
-        path = os.path.join(self.tree, "libexec", "l4mux", "proxy")
+        path = os.path.join(self.top, "libexec", "l4mux", "proxy")
         os.rename(path, path + ".good")
         with open(path, "w") as f:
             f.write("#!/bin/sh\nexec /bin/sleep 1000\n")

@@ -435,15 +435,6 @@ class TestStrangeStart(Case):
 class TestCrashLoop(Case):
     """PF4, P20: a role whose program always fails."""
 
-    def copy(self):
-        """The built programs in a directory of their own."""
-        dir = harness.workdir(self.mode)
-        self.addCleanup(subprocess.run, ["rm", "-rf", dir])
-        for part in ("sbin", "libexec"):
-            shutil.copytree(os.path.join(harness.BUILD, part),
-                            os.path.join(dir, part))
-        return dir
-
     def replace(self, path, by):
         shutil.copy(by, path + ".new")
         os.rename(path + ".new", path)
@@ -451,7 +442,7 @@ class TestCrashLoop(Case):
     def test_PF4_pauses_and_recovers(self):
         port = free_port()
         _, ups = self.backends("one", "two")
-        dir = self.copy()
+        dir = self.tree()
         d = self.start({"listen": ("127.0.0.1:%d" % port,),
                         "upstreams": ups, "fallback": "one",
                         "routes": ({"sni": "two.example", "to": "two"},)},

@@ -1,7 +1,6 @@
 """Reload and upgrade: a new generation, or everything stays as it was."""
 
 import os
-import shutil
 import signal
 import ssl
 import threading
@@ -180,12 +179,7 @@ class TestUpgrade(ReloadCase):
     """The program is a copy of the built one, so that it can be replaced."""
 
     def setUp(self):
-        tree = harness.workdir(self.mode)
-        self.addCleanup(shutil.rmtree, tree, True)
-        for name in ("sbin", "libexec"):
-            shutil.copytree(os.path.join(harness.BUILD, name),
-                            os.path.join(tree, name))
-        self.binary = os.path.join(tree, "sbin", "l4muxd")
+        self.binary = os.path.join(self.tree(), "sbin", "l4muxd")
         was, harness.L4MUXD = harness.L4MUXD, self.binary
         try:
             super().setUp()
