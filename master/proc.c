@@ -420,6 +420,15 @@ proc_channel(struct ev_io *io, uint32_t events)
 		    rc == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
+static void
+proc_settle_backends(struct proc *p)
+{
+	size_t	i;
+
+	for (i = PROXY_CELL_LIVE; i < p->stats.ncells; i += PROXY_CELL__MAX)
+		*stats_cell(&p->stats, i) = 0;
+}
+
 /* What was alive in it has ended with it. */
 static void
 proc_settle(struct proc *p)
@@ -434,6 +443,8 @@ proc_settle(struct proc *p)
 	s->count[STAT_LIVE] = 0;
 	s->count[STAT_UNDECIDED] = 0;
 	s->count[STAT_QUEUED] = 0;
+	if (p->role == ROLE_PROXY)
+		proc_settle_backends(p);
 	if (p->addrs_fd != -1 &&
 	    addrlimit_reap(p->gen->master->addrs, p->addrs_fd) == -1)
 		log_warn("limits of a dead process");

@@ -114,6 +114,9 @@ class TestFaults(FaultCase):
         net.read_end(backend)
         self.assertEqual(0, sum(
             p["live"] for p in self.daemon.processes("proxy", "sink")))
+        sink, = [u for u in self.daemon.ask("upstreams")["upstreams"]
+                 if u["name"] == "sink"]
+        self.assertEqual([0], [b["live"] for b in sink["backends"]])
 
     def test_PF1_counters_survive(self):
         self.who()
