@@ -191,6 +191,21 @@ control_outcome(struct control *ctl, uint64_t number, const char *error)
 	}
 }
 
+void
+control_interrupt(struct control *ctl)
+{
+	struct client	*c, *next;
+
+	for (c = ctl->clients; c != NULL; c = next) {
+		next = c->next;
+		if (!c->gathering)
+			continue;
+		gather_cancel(&c->gather);
+		client_gathered(&c->gather, "interrupted by an upgrade: "
+		    "ask again");
+	}
+}
+
 static void
 client_read(struct client *c)
 {

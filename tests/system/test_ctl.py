@@ -556,6 +556,24 @@ class TestReloadCommand(Case):
         self.assertEqual("one", net.who(port, b"x"))
 
 
+    def test_CT6_upgrade_while_processes_are_asked(self):
+        b = self.keep(net.Backend("one"))
+        d = self.start({"listen": ("127.0.0.1:%d" % free_port(),),
+                        "upstreams": {"one": {"address": b.address}},
+                        "fallback": "one"})
+        pid, = d.pids("proxy")
+        harness.proc.stop(pid)
+        try:
+            asked = d.begin("sessions")
+            d.status()                  # it is being asked by now
+            self.assertTrue(d.ask("upgrade")["ok"])
+            self.assertEqual({"ok": False, "error": "interrupted by an "
+                              "upgrade: ask again"}, d.answer(asked))
+        finally:
+            harness.proc.go_on(pid)
+        self.assertEqual([], d.ask("sessions")["sessions"])
+
+
 class TestStop(Case):
     def test_CT6_stop(self):
         port = free_port()
