@@ -22,6 +22,7 @@ struct sock {			/* one listening socket */
 	struct addr	 addr;
 	struct ev_io	 io;	/* tells when somebody shut it down */
 	struct master	*master;
+	int		 backlog;
 };
 
 /* Ticket keys: RFC 5077 4.  Newest first; see IPC_TICKETS. */
@@ -94,7 +95,8 @@ struct master {
  * err says what failed. */
 bool	listen_open(struct master *, const struct conf *, char *err,
 	    size_t errsize);
-/* Closes what the configuration does not have; NULL: all. */
+/* Closes what the configuration does not have, and makes the rest as it says;
+ * NULL: closes all. */
 void	listen_close(struct master *, const struct conf *);
 /* A socket of an earlier program. */
 void	listen_adopt(struct master *, const struct addr *, int fd);

@@ -3,6 +3,7 @@
 import os
 import signal
 import ssl
+import subprocess
 import threading
 
 import harness
@@ -157,6 +158,36 @@ class TestReload(ReloadCase):
         self.assertEqual(len(self.d.pids()) - 1,
                          len(proc.children(self.d.pid)))
 
+
+    def test_RL10_control_stays_where_it_is(self):
+        """What was opened once: not even an upgrade moves it."""
+        before = self.d.pids()
+        self.write({**self.conf("two"), "control": self.d.dir + "/other"})
+        for how in ("reload", "upgrade"):
+            got = self.d.ask(how)
+            self.assertFalse(got["ok"])
+            self.assertIn("control does not change", got["error"])
+            self.unchanged(before)
+
+    def backlog(self):
+        """As the kernel has it."""
+        r = subprocess.run(["ss", "-Hltn", "sport = :%d" % self.port],
+                           capture_output=True, text=True, check=True)
+        return int(r.stdout.split()[2])
+
+    def test_RL11_options_of_a_kept_listener(self):
+        address = "127.0.0.1:%d" % self.port
+        conf = self.conf("one")
+        for more in ({"backlog": 77, "defer_accept": True}, {"backlog": 78}):
+            self.write({**conf, "listen": ({"address": address, **more},)})
+            self.assertTrue(self.d.ask("reload")["ok"])
+            self.assertEqual(more["backlog"], self.backlog())
+            poll(lambda: len(self.d.status()["generations"]) == 1)
+            before = self.d.counter("worker", "accepted")
+            with net.tcp(self.port):    # silent: not worth a worker's time
+                self.assertEqual("one", self.who())
+                poll(lambda: self.d.counter("worker", "accepted") ==
+                     before + (1 if "defer_accept" in more else 2))
 
     def test_RL9_self_signed_certificate_is_kept(self):
         def sites(*names):
