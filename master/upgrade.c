@@ -27,10 +27,16 @@ struct upgrade {
 	size_t		 len;
 };
 
-void
+bool
 upgrade_print_format(void)
 {
-	fputs(UPGRADE_FORMAT, stdout);
+	struct conf	*conf;
+
+	conf = conf_load_fd(STDIN_FILENO, "configuration in force", stderr);
+	if (conf == NULL)
+		return false;
+	conf_free(conf);
+	return fputs(UPGRADE_FORMAT, stdout) != EOF;
 }
 
 static void
@@ -125,7 +131,7 @@ upgrade_child(const struct upgrade *u, int out)
 	sigset_t	 none;
 
 	sigemptyset(&none);
-	if (dup2(u->master->devnull, 0) == -1 || dup2(out, 1) == -1 ||
+	if (dup2(u->master->gen->snapshot, 0) == -1 || dup2(out, 1) == -1 ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		_exit(127);
 	fexecve(u->binary, argv, envp);

@@ -264,6 +264,20 @@ class TestUpgrade(ReloadCase):
         self.replace(good)
         self.assertTrue(self.d.ask("upgrade")["ok"])
 
+    def test_P4_configuration_that_the_new_program_does_not_know(self):
+        """It could not hold the old generation: it says so when asked."""
+        for text, good in ((harness.conf_text(self.conf("one")), True),
+                           ("nonsense = 1;\n", False), ("", False)):
+            with open(self.d.dir + "/snapshot", "w+") as f:
+                f.write(text)
+                f.seek(0)
+                r = subprocess.run([self.binary, "--upgrade-format"],
+                                   stdin=f, capture_output=True, text=True)
+            self.assertEqual(0 if good else 1, r.returncode, r.stderr)
+            self.assertEqual(good, r.stdout.startswith("l4mux-state "))
+            self.assertEqual(not good,
+                             "configuration in force:" in r.stderr)
+
     def test_P4_bad_configuration(self):
         before = self.d.pids()
         self.write("listen = (")
