@@ -173,7 +173,8 @@ async def odd():
         what = rng.choice([b"", b"\x16\x03\x01\x02\x00\x01\x00", b"\x16",
                            b"HELO there\r\n", b"GET / HTTP/1.1\r\nHost: x"])
         w.write(what)
-        await asyncio.sleep(rng.random() * 3)
+        # Some for longer than the daemon waits.
+        await asyncio.sleep(rng.random() * 14)
         done["odd"] += 1
     finally:
         await part(w, rng.choice(["close", "reset"]))

@@ -1,6 +1,7 @@
 """P1, PF*: every role dies, hangs, or does not come up, beside others."""
 
 import os
+import resource
 import signal
 
 import harness
@@ -179,6 +180,42 @@ class TestStart(ChurnCase):
         os.rename(path + ".good", path)
         self.assertTrue(d.ask("reload")["ok"])
         poll(lambda: len(d.status()["generations"]) == 1)
+
+
+class TestFewDescriptors(ChurnCase):
+    """P6: a reload that lacks descriptors, at whatever step, fails alone."""
+
+    modes = ("root",)       # who else may set the limit of another process
+
+    def test_P6_reload_with_a_full_table(self):
+        d = self.begin()
+        limit = resource.prlimit(d.pid, resource.RLIMIT_NOFILE)
+        reasons, well = set(), 0
+        for more in range(1, 200):
+            poll(lambda: len(d.status()["generations"]) == 1)
+            pids = d.pids()
+            asked = d.connect()
+            d.status()          # it is accepted by now
+            resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (
+                max(proc.fds(d.pid)) + more, limit[1]))
+            asked.sendall(b"reload\n" if more % 2 else b"upgrade\n")
+            got = d.answer(asked)
+            resource.prlimit(d.pid, resource.RLIMIT_NOFILE, limit)
+            if got["ok"]:
+                well += 1
+                if well == 4:       # there is room for all of it
+                    break
+            else:
+                reasons.add(got["error"])
+                poll(lambda: d.pids() == pids, why=lambda: d.processes())
+            self.assertEqual(d.pid, d.status()["pid"])
+        # At the configuration, at certificates, at the processes.
+        self.assertGreater(len(reasons), 5)
+        poll(lambda: len(d.status()["generations"]) == 1)
+        self.assertTrue(d.ask("reload")["ok"])
+        asker = self.ask(200)
+        poll(lambda: d.counter("worker", "accepted") > 20)
+        self.assertEqual({}, self.told(asker)["errors"])
 
 
 class TestEnd(Case):
