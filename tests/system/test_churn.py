@@ -51,7 +51,11 @@ class ChurnCase(Case):
                        *({"sni": n + ".example", "to": n}
                          for n in upstreams)),
             "fallback": "reset", "log": {"connections": False},
-            "limits": {"loop": 0}, "processes": self.processes,
+            # Nothing that a test holds may end by itself.
+            "limits": {"loop": 0, "hello_timeout": 600.0,
+                       "handshake_timeout": 600.0, "header_timeout": 600.0,
+                       "idle_timeout": 600.0},
+            "processes": self.processes,
         }
         return self.start(self.conf, binary=os.path.join(
             self.top, "sbin", "l4muxd"))
