@@ -105,7 +105,9 @@ upgrade_answer(struct ev_io *io, uint32_t events)
 	}
 	if (n == -1 && errno == EAGAIN)
 		return;
-	if (n == 0 && u->len == strlen(UPGRADE_FORMAT) &&
+	if (u->master->stopping)
+		upgrade_end(u, "the daemon was told to stop");
+	else if (n == 0 && u->len == strlen(UPGRADE_FORMAT) &&
 	    memcmp(u->answer, UPGRADE_FORMAT, u->len) == 0)
 		upgrade_exec(u);
 	else

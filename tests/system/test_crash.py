@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import signal
 
 import harness
@@ -219,6 +220,52 @@ class TestFewDescriptors(ChurnCase):
 
 
 class TestEnd(Case):
+    def asked_binary(self, d):
+        """The process that is asked whether it could take over, stopped."""
+        for pid in proc.children(d.pid):
+            try:
+                with open("/proc/%d/cmdline" % pid, "rb") as f:
+                    if b"--upgrade-format" in f.read():
+                        proc.stop(pid)
+                        return proc.alive(pid) and pid
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return None
+
+    def test_PF10_stop_during_an_upgrade(self):
+        """It is not forgotten when the answer comes late."""
+        port = free_port()
+        sink = net.Sink()
+        self.addCleanup(sink.stop)
+        # It takes a while to load.
+        rules = tuple({"sni": "n%d.example" % i, "to": "u"}
+                      for i in range(30000))
+        d = self.start({
+            "listen": ("127.0.0.1:%d" % port,), "routes": rules,
+            "upstreams": {"u": {"address": sink.address}},
+            "fallback": "u", "processes": {"worker": 1}, "drain": 600.0})
+        with net.tcp(port) as client:
+            client.sendall(hello.hello("a.example"))
+            backend = sink.accept()
+            for i in range(20):
+                with d.begin("upgrade") as asked:
+                    pid = None
+                    while pid is None and not select.select(
+                            [asked], [], [], 0)[0]:
+                        pid = self.asked_binary(d)
+                    if pid:
+                        break
+            self.assertTrue(pid, "it was always faster")
+            os.kill(d.pid, signal.SIGTERM)
+            mark = d.log.mark()
+            poll(lambda: d.status()["state"] == "stopping")
+            proc.go_on(pid)
+            d.log.wait("upgrade: the daemon was told to stop", mark)
+            d.remember()
+            backend.close()
+        self.assertEqual(0, d.proc.wait(net.WAIT), d.log.tail())
+        d.assert_gone()
+
     def test_PF10_the_last_generation_ends_before_an_older_one(self):
         """Nobody is left to have new ticket keys, and master goes on."""
         port = free_port()
