@@ -10,7 +10,7 @@
 set -eu
 
 build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
-    libjansson-dev openssl'
+    libjansson-dev zlib1g-dev libzstd-dev libbrotli-dev openssl'
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd util-linux nginx ocserv openconnect openssh-client openssh-server
     chromium fail2ban python3-prometheus-client zsh fish

@@ -27,7 +27,11 @@ UNIT_OBJ_forward_test = $(call role_objs,tlsterm/forward_head tlsterm/uphead \
 	tlsterm/http1 tlsterm/chunked tlsterm/request)
 UNIT_OBJ_fspath_test = $(call role_objs,tlsterm/fspath)
 UNIT_OBJ_cond_test = $(call role_objs,tlsterm/cond tlsterm/httpdate)
-UNIT_OBJ_range_test = $(call role_objs,tlsterm/range tlsterm/body)
+UNIT_OBJ_range_test = $(call role_objs,tlsterm/range tlsterm/body tlsterm/blob)
+UNIT_OBJ_accept_test = $(call role_objs,tlsterm/accept)
+UNIT_OBJ_listing_test = $(call role_objs,tlsterm/listing tlsterm/httpdate)
+UNIT_OBJ_encoder_test = $(call role_objs,tlsterm/encoder tlsterm/blob)
+UNIT_LIBS_encoder_test = -lz -lzstd -lbrotlienc -lbrotlidec
 UNIT_OBJ_url_test = $(call role_objs,tlsterm/redirect tlsterm/mime)
 $(foreach t,$(UNIT),$(eval $(O)/tests/unit/$(t): $(UNIT_OBJ_$(t))))
 
