@@ -90,11 +90,8 @@ entry_new(struct cache *c, uint32_t site, const char *key, const char *name)
 			 size = sizeof(struct entry) + keylen + namelen, i;
 	struct entry	*e;
 
-	/* Whatever the budget: the answer has to be made from something. */
-	cache_room(c, NULL, size);
 	if ((e = calloc(1, size)) == NULL)
 		return NULL;
-	c->budget.used += size;
 	e->cost = size;
 	e->site = site;
 	e->hash = cache_hash(c, site, key);
@@ -136,7 +133,8 @@ entry_free(struct cache *c, struct entry *e)
 
 	for (i = 0; i < FORM__MAX; i++)
 		form_reset(c, &e->form[i]);
-	c->budget.used -= e->cost;
+	if (e->kept)
+		c->budget.used -= e->cost;
 	free(e);
 }
 
@@ -155,17 +153,18 @@ cache_drop(struct cache *c, struct entry *e)
 void
 cache_add(struct cache *c, struct entry *e, bool keep)
 {
-	struct entry	*old = cache_look(c, e->hash, e->site, e->key),
-			**slot = cache_slot(c, e->hash);
+	struct entry	*old = cache_look(c, e->hash, e->site, e->key), **slot;
 
 	if (old != NULL)
 		cache_drop(c, old);
-	if (!keep || c->budget.used > c->budget.max) {
+	if (!keep || !cache_room(c, NULL, e->cost)) {
 		cache_pass(c);
 		c->passing = e;
 		return;
 	}
 	e->kept = true;
+	c->budget.used += e->cost;
+	slot = cache_slot(c, e->hash);
 	e->chain = *slot;
 	*slot = e;
 	TAILQ_INSERT_HEAD(&c->lru, e, lru);

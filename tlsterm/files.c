@@ -303,6 +303,9 @@ respond_get(struct ask *a)
 
 	accept_parse(&a->accept, a->req->accept_encoding,
 	    a->o->site->conf->encode, a->o->site->conf->nencode);
+	if (a->accept.plain &&
+	    str_listed(a->req->cache_control, STR("no-transform")))
+		a->accept.n = 0;
 	for (i = 0; i < FILE_TRIES; i++) {
 		e = cache_find(c, a->o->site->index, path_key(&a->file->path));
 		a->entry = e;
