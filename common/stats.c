@@ -40,6 +40,9 @@ const struct stat_desc stat_desc[STAT__MAX] = {
 	[STAT_4XX] =			{ "responses_4xx", 0 },
 	[STAT_5XX] =			{ "responses_5xx", 0 },
 	[STAT_FORWARDED] =		{ "forwarded", 0 },
+	[STAT_CACHE_HITS] =		{ "cache_hits", 0 },
+	[STAT_CACHE_MISSES] =		{ "cache_misses", 0 },
+	[STAT_CACHE_BYTES] =		{ "cache_bytes", 1 },
 	[STAT_SIGNED] =			{ "signed", 0 },
 	[STAT_SIGN_REFUSED] =		{ "sign_refused", 0 },
 };

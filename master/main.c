@@ -237,6 +237,7 @@ main(int argc, char **argv)
 	main_signals(&m);
 	notify_watchdog(&m);
 	life_start_watch(&m);
+	docroots_start(&m);
 	main_begin(&m, conf);
 	ev_run(m.ev);
 	control_close(m.control);

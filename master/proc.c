@@ -445,6 +445,7 @@ proc_settle(struct proc *p)
 	s->count[STAT_QUEUED] = 0;
 	if (p->role == ROLE_PROXY)
 		proc_settle_backends(p);
+	s->count[STAT_CACHE_BYTES] = 0;
 	if (p->addrs_fd != -1 &&
 	    addrlimit_reap(p->gen->master->addrs, p->addrs_fd) == -1)
 		log_warn("limits of a dead process");

@@ -410,27 +410,14 @@ class TestTickets(WorldCase):
 class TestAlone(WorldCase):
     """Each with a daemon of its own."""
 
-    def nofile(self, pid):
-        with open("/proc/%d/limits" % pid) as f:
-            return int(re.search(r"Max open files +(\d+)", f.read())[1])
-
-    def limit(self, pid, n):
-        """As that process' own user: not every root may do it to others."""
-        uid = proc.status(pid, "Uid").split()[0]
-        cmd = ["prlimit", "--pid=%d" % pid, "--nofile=%d:" % n]
-        if int(uid) != os.geteuid():
-            cmd = ["setpriv", "--reuid=" + uid, "--regid=" + uid,
-                   "--clear-groups", "--", *cmd]
-        subprocess.run(cmd, check=True)
-
     def test_CT9_full_table_in_tlsterm(self):
         """The message is lost and counted; the next hand-off is in step."""
         # of its own: handed and received do not add up afterwards
         self.daemon = self.start(self.configure())
         pids = self.daemon.pids("tlsterm")
-        limits = {pid: self.nofile(pid) for pid in pids}
+        limits = {pid: proc.nofile(pid) for pid in pids}
         for pid in pids:
-            self.limit(pid, max(proc.fds(pid)) + 1)
+            proc.limit_nofile(pid, max(proc.fds(pid)) + 1)
         try:
             before = self.daemon.counter("tlsterm", "ipc_lost")
             for i in range(3):
@@ -441,7 +428,7 @@ class TestAlone(WorldCase):
                  before + 3)
         finally:
             for pid in pids:
-                self.limit(pid, limits[pid])
+                proc.limit_nofile(pid, limits[pid])
         for i in range(6):
             self.page()
         self.assertEqual(set(pids), set(self.daemon.pids("tlsterm")))
