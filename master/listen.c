@@ -162,10 +162,11 @@ static const struct conf_listener *
 find_configured(const struct conf *conf, const struct addr *a)
 {
 	const struct conf_listener	*l;
-	size_t				 i, k;
+	uint32_t			 i;
+	size_t				 k;
 
-	for (i = 0; conf != NULL && i < conf->nlistener; i++) {
-		l = &conf->listener[i];
+	for (i = 0; conf != NULL && i < conf_nbound(conf); i++) {
+		l = conf_bound(conf, i);
 		for (k = 0; k < l->naddr; k++)
 			if (l->addr[k].family == a->family &&
 			    l->addr[k].port == a->port &&
@@ -228,14 +229,17 @@ bool
 listen_open(struct master *m, const struct conf *conf, char *err,
     size_t errsize)
 {
-	size_t	i, k;
+	const struct conf_listener	*l;
+	uint32_t			 i;
+	size_t				 k;
 
 	listen_inherit(m, conf);
-	for (i = 0; i < conf->nlistener; i++)
-		for (k = 0; k < conf->listener[i].naddr; k++)
-			if (!listen_one(m, &conf->listener[i], k, err,
-			    errsize))
+	for (i = 0; i < conf_nbound(conf); i++) {
+		l = conf_bound(conf, i);
+		for (k = 0; k < l->naddr; k++)
+			if (!listen_one(m, l, k, err, errsize))
 				return false;
+	}
 	return true;
 }
 

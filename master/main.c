@@ -208,7 +208,7 @@ int
 main(int argc, char **argv)
 {
 	struct master	 m = { .ready_fd = -1, .devnull = -1, .resume = -1,
-			    .addrs = -1 };
+			    .addrs = -1, .history = -1 };
 	struct conf	*conf = NULL;
 	const char	*path;
 	bool		 foreground;

@@ -31,6 +31,7 @@ struct client {
 	struct io		 io;
 	struct h1		 h1;
 	struct ev_timer		 timer;
+	uint64_t		 since;		/* ns: it came to us */
 	uint64_t		 due;		/* 0 = none; the timer may be
 						   earlier, never later */
 	enum client_state	 state;

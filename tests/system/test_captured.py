@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 import harness
 import hello
@@ -27,7 +28,7 @@ class CapturedCase(Case):
         os.makedirs(top + "/sbin")
         os.makedirs(self.libexec)
         shutil.copy(harness.L4MUXD, top + "/sbin/l4muxd")
-        for role in ("worker", "proxy", "tlsterm", "keys"):
+        for role in ("worker", "proxy", "tlsterm", "keys", "metrics"):
             self.put(role, os.path.join(harness.BUILD, "libexec/l4mux"))
         self.root = top + "/root"
         os.mkdir(self.root)
@@ -41,7 +42,7 @@ class CapturedCase(Case):
         shutil.copy(os.path.join(dir, role), path + ".new")
         os.rename(path + ".new", path)
 
-    def begin(self, role, **processes):
+    def begin(self, role, metrics=False, **processes):
         binary = self.tree()
         self.put(role, CAPTURED)
         self.port = free_port()
@@ -58,6 +59,7 @@ class CapturedCase(Case):
                        {"sni": "two.example", "to": "two"}),
             "fallback": "s",
             "processes": {"worker": 1, "tlsterm": 1, "keys": 2, **processes},
+            **({"metrics": "127.0.0.1:%d" % free_port()} if metrics else {}),
         }, self.mode)
         self.addCleanup(self.daemon.kill_if_running)
         return self.daemon
@@ -186,4 +188,31 @@ class TestCapturedTlsterm(CapturedCase):
         self.works()
         self.assertGreater(d.counter("keys", "signed"), 0)
         self.unharmed(before, "tlsterm")
+        d.stop()
+
+
+class TestCapturedMetrics(CapturedCase):
+    ASKED = 20000
+
+    def test_P14_metrics_that_never_stops_asking(self):
+        """It gets a few documents a second, and master has time for all."""
+        d = self.begin("metrics", metrics=True)
+        before = self.innocents("metrics")
+        began = time.monotonic()
+        self.unleash("metrics")
+        poll(lambda: d.counter("metrics", "turned_away") >= self.ASKED,
+             seconds=60, why="it does not ask")
+        got = d.counter("metrics", "answered")
+        # four a second of one kind, one of the other, and the first of both
+        self.assertLessEqual(got, 5 * (time.monotonic() - began) + 2)
+        self.assertGreater(got, 0)
+        self.works()
+        self.unleash("metrics")
+        poll(lambda: self.restarts("metrics") == {0: 1} and
+             self.all_run("metrics"))
+        self.assertEqual(1, sum("metrics[0]: sent what it may not send" in s
+                                for s in d.log.lines))
+        self.put_back("metrics")
+        self.works()
+        self.unharmed(before, "metrics")
         d.stop()
