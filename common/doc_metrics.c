@@ -12,7 +12,7 @@
 struct kind {			/* of a family */
 	const char	*name;
 	const char	*plain;		/* what the older format calls it */
-	const char	*suffix;	/* of its samples; there also of its name */
+	const char	*suffix;	/* of samples; there of names too */
 };
 
 static const struct kind kinds[] = {

@@ -8,8 +8,8 @@
 #define ICON								\
 	"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "	\
 	"viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' "	\
-	"fill='%231d6fb8'/%3E%3Cpath d='M3 8h4l3-4h3M7 8l3 4h3' "		\
-	"stroke='%23fff' stroke-width='2' fill='none'/%3E%3C/svg%3E"
+	"fill='%231d6fb8'/%3E%3Cpath fill='none' stroke='%23fff' "	\
+	"stroke-width='2' d='M3 8h4l3-4h3M7 8l3 4h3'/%3E%3C/svg%3E"
 
 static void
 page_head(FILE *f, const char *nonce)

@@ -16,7 +16,7 @@ void	html_text(FILE *, const char *);
 
 struct column {
 	const char	*head;
-	const char	*class;		/* "" or of page.css: "n" a number, "opt"
+	const char	*class;		/* "" or of page.css: "n" number, "opt"
 					   left out where it is narrow */
 };
 

@@ -8,6 +8,10 @@
 	let good = Date.now();
 	let timer;
 
+	// Without the head, whose style is here already.
+	const parse = (text) => new DOMParser().parseFromString(
+	    text.slice(text.indexOf("<body>")), "text/html");
+
 	const isBusy = (node) => {
 		const s = document.getSelection();
 		return s && !s.isCollapsed && s.rangeCount > 0 &&
@@ -53,8 +57,7 @@
 					signal: AbortSignal.timeout(2 * period),
 				});
 				if (answer.ok) {
-					update(new DOMParser().parseFromString(
-					    await answer.text(), "text/html"));
+					update(parse(await answer.text()));
 					good = Date.now();
 				}
 			} catch {

@@ -25,7 +25,7 @@ static const struct chart {
 	{ "live", "Live connections", UNIT_COUNT, { SERIES_LIVE, SERIES_LIVE },
 	    { NULL, NULL } },
 	{ "traffic", "Traffic", UNIT_BYTES, { SERIES_OUT, SERIES_IN },
-	    { "to clients", "from clients" } },
+	    { "out", "in" } },
 	{ "requests", "Requests of sites", UNIT_RATE,
 	    { SERIES_REQUESTS, SERIES_REQUESTS }, { NULL, NULL } },
 	{ "failed", "Refused or failed", UNIT_RATE,
@@ -42,25 +42,33 @@ struct drawing {
 	double			 max;	/* of the scale */
 };
 
-static const char *
-format_value(char dst[SIZE_LEN + 8], enum unit unit, double v)
-{
-	char	size[SIZE_LEN];
+#define VALUE_LEN	32
 
-	switch (unit) {
-	case UNIT_BYTES:
-		snprintf(dst, SIZE_LEN + 8, "%s/s",
-		    format_bytes((json_int_t)v, size));
-		break;
-	case UNIT_RATE:
-		snprintf(dst, SIZE_LEN + 8, v < 100 ? "%.1f/s" : "%.0f/s", v);
-		break;
-	case UNIT_PERCENT:
-		snprintf(dst, SIZE_LEN + 8, "%.1f %%", v);
-		break;
-	default:
-		snprintf(dst, SIZE_LEN + 8, "%.0f", v);
-	}
+/* Below 1024 of what the prefix says, where there are prefixes. */
+static double
+scaled(double v, enum unit unit, const char **prefix)
+{
+	static const char	*const all[] = { "", "K", "M", "G", "T" };
+	size_t			 i = 0;
+
+	for (; unit == UNIT_BYTES && v >= 1024 && i < nitems(all) - 1; i++)
+		v /= 1024;
+	*prefix = all[i];
+	return v;
+}
+
+static const char *
+format_value(char dst[VALUE_LEN], enum unit unit, double v)
+{
+	static const char	*const after[] = {
+		[UNIT_COUNT] = "", [UNIT_RATE] = "/s", [UNIT_BYTES] = "/s",
+		[UNIT_PERCENT] = " %",
+	};
+	const char		*prefix;
+
+	v = scaled(v, unit, &prefix);
+	snprintf(dst, VALUE_LEN, unit == UNIT_COUNT || v >= 100 ?
+	    "%.0f%s%s" : "%.1f%s%s", v, prefix, after[unit]);
 	return dst;
 }
 
@@ -79,6 +87,17 @@ round_up(double v, double least)
 			return 5 * step;
 		step *= 10;
 	}
+}
+
+/* The same where 1024 make the next unit. */
+static double
+round_up_bytes(double v)
+{
+	double	unit = 1024;
+
+	while (v > 500 * unit)
+		unit *= 1024;
+	return round_up(v / unit, 1) * unit;
 }
 
 static double
@@ -164,17 +183,15 @@ draw_grid(FILE *f)
 static void
 chart_caption(const struct drawing *d, const struct chart *c)
 {
-	char	text[SIZE_LEN + 8];
+	char	text[VALUE_LEN];
 	int	i, lines = c->name[0] == NULL ? 1 : 2;
 
-	fprintf(d->f, "<figcaption><span>%s</span>", c->title);
-	for (i = 0; i < lines; i++) {
-		fprintf(d->f, " <b class=\"%s\">%s</b>", i == 0 ? "a" : "b",
-		    d->n == 0 ? "-" : format_value(text, c->unit,
-		    d->s[d->n - 1].v[c->series[i]]));
-		if (c->name[i] != NULL)
-			fprintf(d->f, " <small>%s</small>", c->name[i]);
-	}
+	fprintf(d->f, "<figcaption><span class=\"title\">%s</span>", c->title);
+	for (i = 0; i < lines; i++)
+		fprintf(d->f, " <span class=\"%s\"><b>%s</b> %s</span>",
+		    i == 0 ? "a" : "b", d->n == 0 ? "-" : format_value(text,
+		    c->unit, d->s[d->n - 1].v[c->series[i]]),
+		    c->name[i] != NULL ? c->name[i] : "");
 	fputs("</figcaption>\n", d->f);
 }
 
@@ -183,10 +200,10 @@ chart_draw(struct drawing *d, const struct chart *c)
 {
 	double	a = series_max(d, c->series[0]), b = series_max(d,
 		    c->series[1]), most = a > b ? a : b;
-	char	top[SIZE_LEN + 8], max[SIZE_LEN + 8];
+	char	top[VALUE_LEN], max[VALUE_LEN];
 
-	d->max = round_up(most, c->unit == UNIT_BYTES ? 1000 :
-	    c->unit == UNIT_COUNT ? 10 : 1);
+	d->max = c->unit == UNIT_BYTES ? round_up_bytes(most) :
+	    round_up(most, c->unit == UNIT_COUNT ? 10 : 1);
 	format_value(top, c->unit, d->max);
 	format_value(max, c->unit, most);
 	fprintf(d->f, "<figure id=\"c-%s\">\n", c->id);
@@ -199,7 +216,7 @@ chart_draw(struct drawing *d, const struct chart *c)
 		draw_line(d, c->series[1], "b");
 	draw_line(d, c->series[0], "a");
 	fprintf(d->f, "</svg>\n<div class=\"axis\" aria-hidden=\"true\">"
-	    "<span>an hour ago</span><span class=\"top\">%s</span>"
+	    "<span>1 h ago</span><span class=\"top\">%s</span>"
 	    "<span>now</span></div>\n</figure>\n", top);
 }
 

@@ -50,8 +50,10 @@ health_cell(struct html_table *t, const json_t *target)
 	json_int_t	up = member_int(target, "up");
 
 	format_health(target, health);
-	if (all == 0 || member_int(target, "unknown") == all)
+	if (all == 0)
 		html_cell(t, "%s", health);
+	else if (member_int(target, "unknown") == all)
+		html_state(t, "idle", health);
 	else
 		html_state(t, up == all ? "good" : up == 0 ? "bad" : "busy",
 		    health);
@@ -96,7 +98,7 @@ page_backends(FILE *f, const json_t *upstreams)
 {
 	static const struct column	 col[] = {
 		{ "Upstream", "" }, { "Address", "" }, { "State", "" },
-		{ "Live", "n" }, { "Total", "n opt" }, { "Failed", "n" },
+		{ "Live", "n opt" }, { "Total", "n opt" }, { "Failed", "n" },
 	};
 	const json_t		*u, *b;
 	struct html_table	 t;

@@ -95,9 +95,10 @@ def history_read(daemon):
 
 
 def history_write(daemon, values):
-    """The last sample is of now; values are lists of eight numbers."""
+    """The last sample is of now; values are lists of eight numbers.  There
+    are none from before the machine was started."""
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    assert len(values) <= SLOTS
+    values = values[-min(SLOTS, now // (10 * 10 ** 9)):]
     data = struct.pack("<II", len(values) % SLOTS, 0)
     for i, v in enumerate(values):
         at = now - (len(values) - 1 - i) * 10 * 10 ** 9
