@@ -6,6 +6,8 @@
 #include <openssl/bio.h>
 #include <openssl/x509.h>
 
+#include "common/certinfo.h"
+
 /*
  * The one-shot work: certificates made and checked before a generation starts.
  * Names are those of a site: host names, "*.x", or IP literals.
@@ -15,8 +17,6 @@ struct cert_names {
 	size_t		  n;
 };
 
-#define CERT_WHY_MAX	512	/* a sentence, with its end */
-
 /*
  * A P-256 key and a certificate of its own for these names, valid for a year,
  * as PEM into two BIOs.  0, or -1; see the error queue.
@@ -25,13 +25,19 @@ int	cert_self_sign(const struct cert_names *, BIO *chain, BIO *key);
 
 /*
  * Would clients that ask for these names, now, accept this pair as far as the
- * leaf goes?  why = "" for yes, else one sentence.  Who issued the certificate
- * is not looked at.
+ * chain in the file goes?  why = "" for yes, else one sentence.  Who issued the
+ * certificate is not looked at.  The info is complete for what was accepted.
  */
 void	cert_check_pair(int chainfd, int keyfd, const struct cert_names *,
-	    char why[CERT_WHY_MAX]);
+	    struct cert_info *, char why[CERT_WHY_MAX]);
 /* The part of it that is about the leaf alone. */
 void	cert_check_leaf(X509 *, const struct cert_names *,
 	    char why[CERT_WHY_MAX]);
+
+/* describe.c: for people.  At least one certificate. */
+void	cert_describe(STACK_OF(X509) *, struct cert_info *);
+/* A date as they read it, "Nov 22 03:00:00 2026 GMT". */
+#define CERT_DATE_LEN	32
+void	cert_format_date(char dst[CERT_DATE_LEN], const ASN1_TIME *);
 
 #endif

@@ -79,13 +79,17 @@ keys_on_check_pair(void *arg, struct ipc_msg *m)
 
 /* An answer is lost if the channel is full: wait until it takes one. */
 static void
-job_done(struct keys *k, const char *why)
+job_done(struct keys *k, const char *why, const struct cert_info *info)
 {
 	struct pollfd	pfd = { .fd = FD_CHANNEL, .events = POLLOUT };
+	uint8_t		buf[CERT_INFO_WIRE_MAX];
+	struct wr	w;
 
 	if (poll(&pfd, 1, PATIENCE_MS) == -1)
 		fatal("poll");
-	child_done(&k->child, why);
+	wr_init(&w, buf, sizeof(buf));
+	cert_info_write(&w, why, info);
+	child_done(&k->child, &w);
 }
 
 void
@@ -97,16 +101,15 @@ keys_work(struct keys *k)
 		.cwd = -1,
 	};
 	const struct keys_job	*j;
+	struct cert_info	 info;
+	const char		*wrong;
 	char			 why[CERT_WHY_MAX];
 
 	child_confine(&k->child, &jail);
 	for (j = k->job; j < k->job + k->njobs; j++) {
-		if (j->make)
-			job_done(k, self_sign(&j->names, j->chain, j->key));
-		else {
-			cert_check_pair(j->chain, j->key, &j->names, why);
-			job_done(k, why);
-		}
+		wrong = j->make ? self_sign(&j->names, j->chain, j->key) : "";
+		cert_check_pair(j->chain, j->key, &j->names, &info, why);
+		job_done(k, *wrong != '\0' ? wrong : why, &info);
 	}
 	exit(0);
 }

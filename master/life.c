@@ -104,6 +104,7 @@ life_report(const struct generation *g)
 	if (g->conf->metrics != NULL)
 		log_info("metrics on %s", g->conf->metrics->name);
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
+	expiry_start(g->master);
 }
 
 void
@@ -244,6 +245,23 @@ life_reload(struct master *m)
 	}
 	life_begin_reload(m);
 	life_load(m);
+}
+
+void
+life_renew(struct master *m)
+{
+	struct conf	*conf;
+
+	if (m->stopping || m->starting != NULL || m->switching != NULL ||
+	    m->upgrading)
+		return;
+	conf = conf_load_fd(m->gen->snapshot, m->path, stderr);
+	if (conf == NULL) {
+		log_errorx("the configuration in force does not load");
+		return;
+	}
+	life_begin_reload(m);
+	life_start(m, conf);
 }
 
 /* The new program begins the reload that those who wait are waiting for. */

@@ -88,6 +88,7 @@ publish_counters(struct issue *is)
 		{ "status", report_status },
 		{ "routes", report_routes },
 		{ "upstreams", report_upstreams },
+		{ "certificates", report_certificates },
 		{ "metrics", report_metrics },
 	};
 	struct json	*j = &is->json;

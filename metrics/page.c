@@ -116,7 +116,10 @@ page_write(FILE *f, const struct metrics *m, const char *nonce)
 	page_targets(f, status);
 	page_backends(f, json_object_get(doc, "upstreams"));
 	page_decisions(f, json_object_get(doc, "routes"));
+	fputs("<div class=\"stack\">\n", f);
+	page_certificates(f, json_object_get(doc, "certificates"));
 	page_generations(f, status);
+	fputs("</div>\n", f);
 	page_sessions(f, m->report[REPORT_SESSIONS].doc, status);
 	page_processes(f, status);
 	fputs("</main>\n", f);

@@ -47,6 +47,7 @@ void	page_backends(FILE *, const json_t *upstreams);
 void	page_decisions(FILE *, const json_t *routes);
 void	page_processes(FILE *, const json_t *status);
 void	page_generations(FILE *, const json_t *status);
+void	page_certificates(FILE *, const json_t *certificates);
 void	page_sessions(FILE *, const json_t *sessions, const json_t *status);
 
 /* page_charts.c */

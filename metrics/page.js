@@ -3,7 +3,7 @@
 "use strict";
 (() => {
 	const period = 5000;
-	const parts = "header[id], main > [id]";
+	const parts = "header[id], section[id], main > [id]";
 	const fresh = document.getElementById("fresh");
 	let good = Date.now();
 	let timer;

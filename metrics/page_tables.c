@@ -1,4 +1,5 @@
 #include <string.h>
+#include <time.h>
 
 #include <bsd/string.h>
 
@@ -278,6 +279,46 @@ page_generations(FILE *f, const json_t *status)
 		number_cell(&t, g, "processes");
 	}
 	html_table_end(&t, "-");
+}
+
+/* "2026-12-24, 29 days"; 0 days is the last of them. */
+static void
+expiry_cell(struct html_table *t, const json_t *c)
+{
+	json_int_t	days = member_int(c, "days_left");
+	time_t		end = (time_t)member_int(c, "not_after");
+	char		text[64];
+	struct tm	tm;
+
+	if (gmtime_r(&end, &tm) == NULL)
+		memset(&tm, 0, sizeof(tm));
+	snprintf(text, sizeof(text), "%d-%02d-%02d, %" JSON_INTEGER_FORMAT
+	    " days", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, days);
+	html_state(t, days < 0 ? "bad" :
+	    json_array_size(member_array(c, "warnings")) > 0 ? "busy" : "good",
+	    text);
+}
+
+void
+page_certificates(FILE *f, const json_t *certificates)
+{
+	static const struct column	 col[] = {
+		{ "Of", "" }, { "Key", "opt" }, { "Issuer", "text" },
+		{ "Expires", "" },
+	};
+	const json_t		*c;
+	struct html_table	 t;
+	size_t			 i;
+
+	html_table(&t, f, "certificates", "Certificates", col, nitems(col));
+	json_array_foreach(member_array(certificates, "certificates"), i, c) {
+		html_cell(&t, "%s", member_str(c, "holder"));
+		html_cell(&t, "%s", member_str(c, "key_type"));
+		html_cell(&t, "%s", json_is_true(json_object_get(c,
+		    "self_signed")) ? "self-signed" : member_str(c, "issuer"));
+		expiry_cell(&t, c);
+	}
+	html_table_end(&t, "No TLS ends here.");
 }
 
 static void

@@ -15,8 +15,8 @@ from harness import poll, free_port
 from scrape import MetricsCase, SLOTS
 
 WIDTHS = {"phone": 390, "desktop": 1280}
-SECTIONS = ["charts", "targets", "upstreams", "decisions", "generations",
-            "sessions", "processes"]
+SECTIONS = ["charts", "targets", "upstreams", "decisions", "certificates",
+            "generations", "sessions", "processes"]
 EVIL = "<img src=x onerror=alert(1)>&amp;\"'.sock"
 
 # The worst contrast of any text with what is behind it (WCAG 2.1, 1.4.3).
