@@ -240,6 +240,73 @@ class TestScrape(MetricsCase):
             os.kill(pid, signal.SIGCONT)
 
 
+class TestDashboard(MetricsCase):
+    """etc/grafana/l4mux.json against what is really served."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with open(os.path.join(harness.ROOT, "etc/grafana/l4mux.json")) as f:
+            cls.board = json.load(f)
+
+    def queries(self):
+        for p in self.board["panels"]:
+            for t in p["targets"]:
+                yield p["title"], t["expr"]
+
+    def test_ME17_every_series_is_there(self):
+        """Names, and the labels that are summed over or shown."""
+        net.who(self.port, hello.hello("a.example"))
+        there = {}
+        text = self.daemon.ctl("metrics").stdout
+        for key in samples(text):
+            name, _, labels = key.partition("{")
+            there.setdefault(name, set()).update(
+                re.findall(r'(\w+)="', labels))
+        seen = 0
+        for title, expr in self.queries():
+            used = re.findall(r"l4mux_\w+(?=\{)", expr)
+            self.assertTrue(used, title)
+            seen += len(used)
+            have = {"instance"}
+            for name in used:
+                self.assertIn(name, there, title)
+                have |= there[name]
+            for labels in re.findall(r"by \(([^)]*)\)", expr):
+                self.assertLessEqual(set(labels.split(", ")), have, title)
+            for label in re.findall(r"(\w+)=~?\"", expr):
+                self.assertIn(label, have, title)
+        self.assertGreater(seen, 30)
+
+    def test_ME17_every_query_is_one(self):
+        """By the parser of Prometheus."""
+        if not shutil.which("promtool"):
+            self.skipTest("promtool is missing")
+        dir = harness.workdir(self.mode)
+        self.addCleanup(shutil.rmtree, dir)
+        path = os.path.join(dir, "rules.json")      # JSON is YAML
+        with open(path, "w") as f:
+            json.dump({"groups": [{"name": "board", "rules": [
+                {"record": "x:%d" % i,
+                 "expr": expr.replace("$__rate_interval", "5m")}
+                for i, (_, expr) in enumerate(self.queries())]}]}, f)
+        r = subprocess.run(["promtool", "check", "rules", path],
+                           capture_output=True, text=True)
+        self.assertEqual(0, r.returncode, r.stdout + r.stderr)
+
+    def test_ME17_panels_do_not_overlap(self):
+        cells = set()
+        for p in self.board["panels"]:
+            g = p["gridPos"]
+            self.assertLessEqual(g["x"] + g["w"], 24)
+            mine = {(x, y) for x in range(g["x"], g["x"] + g["w"])
+                    for y in range(g["y"], g["y"] + g["h"])}
+            self.assertFalse(mine & cells, p["title"])
+            cells |= mine
+        ids = [p["id"] for p in self.board["panels"]]
+        self.assertEqual(len(ids), len(set(ids)))
+
+
 class TestMaster(MetricsCase):
     def test_ME14_master_reads_nothing_from_it(self):
         """A client is in the hands of the metrics process and no other."""
