@@ -201,6 +201,23 @@ inherit_one(struct master *m, const struct conf *conf, int fd)
 	return true;
 }
 
+/* The name that the manager gave the i-th socket, for messages: FileDescriptor-
+ * Name of a unit, or what we called it in the store.  Returns dst. */
+static const char *
+inherited_name(int i, char dst[64])
+{
+	const char	*names = getenv("LISTEN_FDNAMES");
+
+	for (; names != NULL && i > 0; i--)
+		if ((names = strchr(names, ':')) != NULL)
+			names++;
+	if (names == NULL)
+		snprintf(dst, 64, "?");
+	else
+		log_escape(dst, 64, names, strcspn(names, ":"));
+	return dst;
+}
+
 /* Sockets that the service manager bound for us: LISTEN_FDS of
  * sd_listen_fds(3).  They are known by their addresses. */
 static void
@@ -208,6 +225,7 @@ listen_inherit(struct master *m, const struct conf *conf)
 {
 	const char	*pid = getenv("LISTEN_PID");
 	const char	*count = getenv("LISTEN_FDS");
+	char		 name[64];
 	int		 fd, last;
 
 	if (pid == NULL || count == NULL || atol(pid) != (long)getpid())
@@ -216,8 +234,9 @@ listen_inherit(struct master *m, const struct conf *conf)
 	for (fd = SYSTEMD_FIRST_FD; fd <= last; fd++) {
 		if (inherit_one(m, conf, fd))
 			continue;
-		log_warnx("LISTEN_FDS: descriptor %d is no listener of the "
-		    "configuration", fd);
+		log_warnx("LISTEN_FDS: descriptor %d (%s) is no listener of "
+		    "the configuration", fd,
+		    inherited_name(fd - SYSTEMD_FIRST_FD, name));
 		close(fd);
 	}
 	unsetenv("LISTEN_PID");
