@@ -233,6 +233,10 @@ main(int argc, char **argv)
 		err(1, "%s: log.target", m.path);
 	if ((m.devnull = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
 		fatal("/dev/null");
+	/* Whoever reads what our starter prints must see its end. */
+	if (!foreground && (dup2(m.devnull, STDIN_FILENO) == -1 ||
+	    dup2(m.devnull, STDOUT_FILENO) == -1))
+		fatal("/dev/null");
 	m.ev = ev_new();
 	m.started = ev_clock();
 	main_signals(&m);
