@@ -1,6 +1,6 @@
 """SP*: the status page, in Chromium.
 
-SCREENSHOTS=DIR keeps pictures of it there."""
+SCREENSHOTS=DIR makes the pictures of docs/ there."""
 
 import math
 import os
@@ -133,14 +133,6 @@ class TestPage(PageCase):
                 "[...document.querySelectorAll('section, figure, header, "
                 "footer, dd')].filter(e => e.getBoundingClientRect().right >"
                 " innerWidth).map(e => e.outerHTML)"), name)
-            self.picture(name)
-
-    def picture(self, name):
-        dir = os.environ.get("SCREENSHOTS")
-        if dir:
-            self.browser.size(WIDTHS[name], 1180 if name == "phone" else 980)
-            self.browser.screenshot(os.path.join(
-                dir, "status-%s.png" % name), whole=False)
 
     def test_SP1_nothing_from_elsewhere(self):
         b = self.open()
@@ -219,6 +211,64 @@ class TestPage(PageCase):
         b = self.open_with_sessions(100)
         self.assertRegex(b.js("document.getElementById('more').textContent"),
                          "^100 of 13[0-9] are shown")
+
+
+class TestPictures(PageCase):
+    """As a host with a blog, a VPN and a Reality server would see it."""
+
+    HEIGHTS = {"phone": 1180, "desktop": 1000}
+
+    @classmethod
+    def configure(cls):
+        cls.port, cls.scrape = 443, 9144
+        cls.dead, address = net.dead_address()
+        _, ups = cls.backends("reality", "ocserv")
+        ups["git"] = {"address": [address]}
+        return {
+            "listen": (":443", ":80"), "metrics": "127.0.0.1:9144",
+            "sites": {"blog": {"names": ["example.org"], "root": "/usr",
+                               "certificate": "self-signed"}},
+            "upstreams": ups, "fallback": "blog",
+            "routes": ({"sni": "www.example.net", "to": "reality"},
+                       {"sni": "vpn.example.org", "to": "ocserv"},
+                       {"protocol": "ssh", "to": "git"}),
+        }
+
+    @classmethod
+    def setUpClass(cls):
+        cls.wanted = os.environ.get("SCREENSHOTS")
+        if cls.wanted and os.environ.get("OWN_NETWORK"):
+            super().setUpClass()
+        else:
+            cls.wanted = cls.browser = cls.daemon = None
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.wanted:
+            super().tearDownClass()
+
+    def setUp(self):
+        if self.wanted:
+            super().setUp()
+
+    def test_pictures(self):
+        if not self.wanted:
+            return
+        net.exchange(443, b"SSH-2.0-x\r\n")
+        for i in range(12):
+            name = ("www.example.net", "vpn.example.org")[i % 3 == 0]
+            s = net.tcp(443)
+            self.addCleanup(s.close)
+            s.sendall(hello.hello(name) + bytes(1000 * i))
+            net.read_line(s)
+        scrape.history_write(self.daemon, an_hour())
+        for name in WIDTHS:
+            b = self.open_with_sessions(12, name)
+            b.js("[...document.querySelectorAll('dd')].at(-1).textContent ="
+                 " '/etc/l4mux.conf'")
+            b.size(WIDTHS[name], self.HEIGHTS[name])
+            b.screenshot(os.path.join(self.wanted, "status-%s.png" % name),
+                         whole=False)
 
 
 class TestDark(PageCase):
