@@ -97,13 +97,8 @@ life_report(const struct generation *g)
 		if (conf_holder(g->conf, i)->cert_kind == CERT_ACME)
 			log_warnx("site %s: " LIFE_NO_ACME,
 			    conf_holder(g->conf, i)->name);
-	for (i = 0; i < g->conf->nsite; i++)
-		if (g->conf->site[i].browse)
-			log_warnx("site %s: browse: this version makes no "
-			    "lists of directories", g->conf->site[i].name);
 	if (g->conf->metrics != NULL)
-		log_warnx("metrics: this version does not serve them over "
-		    "HTTP; see `l4muxctl metrics`");
+		log_info("metrics on %s", g->conf->metrics->name);
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
 	expiry_start(g->master);
 }
