@@ -17,6 +17,7 @@ ticket_make(uint8_t key[TICKET_KEY_LEN])
 		fatal("getrandom");
 }
 
+/* Also who is just starting: what it was told may be older by now. */
 static void
 tickets_tell(const struct master *m, const struct generation *g)
 {
@@ -26,7 +27,7 @@ tickets_tell(const struct master *m, const struct generation *g)
 
 	for (i = 0; i < g->nproc; i++)
 		if (g->proc[i].role == ROLE_TLSTERM &&
-		    g->proc[i].state == PROC_RUNNING)
+		    g->proc[i].chan.fd != -1)
 			ipc_send(g->proc[i].chan.fd, &msg);
 }
 
@@ -49,6 +50,8 @@ tickets_rotate(struct ev_timer *t)
 	    sizeof(m->tickets) - TICKET_KEY_LEN);
 	ticket_make(m->tickets[0]);
 	tickets_tell(m, m->gen);
+	if (m->starting != NULL)
+		tickets_tell(m, m->starting);
 	log_debug("tickets: a new key, and the oldest is gone");
 	tickets_schedule(m);
 }
