@@ -154,7 +154,10 @@ client_after(struct client *c, enum h1_result res)
 	switch (res) {
 	case H1_IDLE:
 		c->reading = false;
-		client_deadline(c, conf->limits.idle_timeout);
+		/* Records without data are no sign of life. */
+		if (c->heard != c->io.data)
+			client_deadline(c, conf->limits.idle_timeout);
+		c->heard = c->io.data;
 		if (c->t->h1->draining)
 			client_drain(c);
 		break;
@@ -464,6 +467,7 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 	c->timer.cb = client_timer;
 	c->io.watch.cb = client_event;
 	c->state = CLIENT_PEEK;
+	c->heard = UINT64_MAX;
 	io_open(&c->io, t->bufs, fd, NULL);
 	TAILQ_INSERT_TAIL(&t->clients, c, all);
 	t->nclients++;
