@@ -377,6 +377,22 @@ class TestStalls(RawCase):
         net.read_end(s)
         self.daemon.assert_books()
 
+    def ends_despite(self, s, pieces):
+        """Although there is a piece every tenth of a second."""
+        s.settimeout(0.1)
+        end = time.monotonic() + net.WAIT
+        for piece in pieces:
+            try:
+                s.sendall(piece)
+                while s.recv(65536):
+                    pass
+                break
+            except TimeoutError:
+                self.assertLess(time.monotonic(), end, "still open")
+            except ConnectionError:
+                break
+        self.daemon.assert_books()
+
     def test_TL7_silent_after_the_server_hello(self):
         for data in (hello.hello("blog.example"),
                      hello12(ciphers(0xC02B))):
@@ -390,20 +406,8 @@ class TestStalls(RawCase):
         with net.tcp(self.port) as s:
             s.sendall(hello.hello("blog.example"))
             net.read_exactly(s, 5)
-            s.settimeout(0.1)
-            end = time.monotonic() + net.WAIT
             data = b"\x14\3\3\0\1\1\x17\3\3\x40\0" + bytes(0x4000)
-            for b in data:
-                try:
-                    s.send(bytes((b,)))
-                    while s.recv(65536):
-                        pass
-                    break
-                except TimeoutError:
-                    self.assertLess(time.monotonic(), end, "still open")
-                except ConnectionError:
-                    break
-        self.daemon.assert_books()
+            self.ends_despite(s, (bytes((b,)) for b in data))
 
     def test_TL7_half_a_record(self):
         for data in b"\x17", b"\x17\3\3\x40", b"\x17\3\3\x40\0" + bytes(100):
@@ -415,16 +419,4 @@ class TestStalls(RawCase):
         """Nor are key updates: one that asks for nothing is idle."""
         for make in (lambda c: c.record(b""), lambda c: c.key_update()):
             c = self.client()
-            c.sock.settimeout(0.1)
-            end = time.monotonic() + net.WAIT
-            while True:
-                try:
-                    c.sock.sendall(make(c))
-                    while c.sock.recv(65536):
-                        pass
-                    break
-                except TimeoutError:
-                    self.assertLess(time.monotonic(), end, "still open")
-                except ConnectionError:
-                    break
-        self.daemon.assert_books()
+            self.ends_despite(c.sock, (make(c) for i in iter(int, 1)))
