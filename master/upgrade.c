@@ -195,6 +195,7 @@ upgrade_resume(struct master *m, int fd)
 		gen_drain(g);
 	tickets_start(m);
 	rates_start(m->gen);
+	expiry_start(m);
 	limits_start_audit(m);
 	life_reload(m);
 }
