@@ -549,7 +549,7 @@ class TestH2(H2Case):
 
 
 class TestH2Deadlines(H2Case):
-    limits = {"header_timeout": 1.0, "idle_timeout": 2.0}
+    limits = {"header_timeout": 2.0, "idle_timeout": 3.0}
 
     def ends(self, c, word="timeout"):
         mark = self.daemon.log.mark()

@@ -315,7 +315,7 @@ class TestHttp(SiteCase):
 
 
 class TestHttpTime(SiteCase):
-    limits = {"handshake_timeout": 1.5, "header_timeout": 1.5,
+    limits = {"handshake_timeout": 3.0, "header_timeout": 1.5,
               "idle_timeout": 1.5}
 
     def test_TL7_stall_in_the_handshake(self):

@@ -145,12 +145,12 @@ class TestNotify(NotifyCase):
         d = self.begin(env={"WATCHDOG_USEC": "400000"})
         for i in range(5):
             self.assertEqual("1", self.manager.next("WATCHDOG")["WATCHDOG"])
-        os.kill(d.pid, signal.SIGSTOP)
+        proc.stop(d.pid)
         try:
             self.manager.read_all()
             self.assertFalse(select.select([d.notify], [], [], 1.0)[0])
         finally:
-            os.kill(d.pid, signal.SIGCONT)
+            proc.go_on(d.pid)
         self.manager.next("WATCHDOG")
 
     def test_SD2_watchdog_of_another(self):
