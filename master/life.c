@@ -182,10 +182,23 @@ log_lines(const char *text)
 	}
 }
 
+/* What is opened once: the key that asks for another one, or NULL. */
+static const char *
+life_fixed(const struct conf *old, const struct conf *new)
+{
+	/* Descriptor 2 is what all processes were started with. */
+	if (new->log.target != old->log.target)
+		return "log.target";
+	if (strcmp(new->control, old->control) != 0)
+		return "control";
+	return NULL;
+}
+
 static void
 life_load(struct master *m)
 {
 	struct conf	*conf;
+	const char	*fixed;
 	char		*errors = NULL;
 	size_t		 len = 0;
 	FILE		*f;
@@ -193,11 +206,10 @@ life_load(struct master *m)
 	if ((f = open_memstream(&errors, &len)) == NULL)
 		fatal("open_memstream");
 	conf = conf_load(m->path, f);
-	/* Descriptor 2 is what all processes were started with. */
 	if (conf != NULL && m->gen != NULL &&
-	    conf->log.target != m->gen->conf->log.target) {
-		fprintf(f, "%s: log.target does not change while the daemon "
-		    "runs: stop and start it\n", m->path);
+	    (fixed = life_fixed(m->gen->conf, conf)) != NULL) {
+		fprintf(f, "%s: %s does not change while the daemon runs: "
+		    "stop and start it\n", m->path, fixed);
 		conf_free(conf);
 		conf = NULL;
 	}

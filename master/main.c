@@ -173,8 +173,7 @@ main_options(struct master *m, int argc, char **argv)
 			foreground = true;
 			break;
 		case 'U':
-			upgrade_print_format();
-			exit(0);
+			exit(upgrade_print_format() ? 0 : 1);
 		case 'V':
 			puts("l4muxd " L4_VERSION);
 			exit(0);

@@ -16,11 +16,13 @@ struct addrlimit_audit;
 struct generation;
 struct control;
 struct gather;
+struct proc;
 
 struct sock {			/* one listening socket */
 	struct addr	 addr;
 	struct ev_io	 io;	/* tells when somebody shut it down */
 	struct master	*master;
+	int		 backlog;
 };
 
 /* Ticket keys: RFC 5077 4.  Newest first; see IPC_TICKETS. */
@@ -104,7 +106,8 @@ struct master {
  * err says what failed. */
 bool	listen_open(struct master *, const struct conf *, char *err,
 	    size_t errsize);
-/* Closes what the configuration does not have; NULL: all. */
+/* Closes what the configuration does not have, and makes the rest as it says;
+ * NULL: closes all. */
 void	listen_close(struct master *, const struct conf *);
 /* A socket of an earlier program. */
 void	listen_adopt(struct master *, const struct addr *, int fd);
@@ -127,9 +130,11 @@ bool	users_check(const struct master *, const struct conf *, char *err,
  */
 int	selftest_run(struct master *, struct conf *, const char *role);
 
-/* tickets.c: the first keys; new ones in time, once a generation is up. */
+/* tickets.c: the first keys; new ones in time, once a generation is up; those
+ * of now to one process that is ready. */
 void	tickets_make(struct master *);
 void	tickets_start(struct master *);
+void	tickets_tell(struct proc *);
 
 /* docroot.c: begins to look for docroots that were replaced. */
 void	docroots_start(struct master *);

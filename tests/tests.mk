@@ -23,6 +23,8 @@ UNIT_OBJ_balance_test = $(call role_objs,proxy/balance)
 UNIT_OBJ_pool_test = $(call role_objs,proxy/buf proxy/pipe)
 UNIT_OBJ_http1_test = $(call role_objs,tlsterm/http1 tlsterm/request \
 	tlsterm/chunked)
+UNIT_OBJ_http2_test = $(call role_objs,tlsterm/http2 tlsterm/h2_limit \
+	tlsterm/request)
 UNIT_OBJ_forward_test = $(call role_objs,tlsterm/forward_head tlsterm/uphead \
 	tlsterm/http1 tlsterm/chunked tlsterm/request)
 UNIT_OBJ_fspath_test = $(call role_objs,tlsterm/fspath)

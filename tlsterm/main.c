@@ -116,6 +116,7 @@ main(int argc, char **argv)
 	setup_finish(t);
 	t->h1 = h1_server_new(&t->sites, &t->child.stats);
 	t->h1->ups = &t->ups;
+	t->h2 = h2_server_new(t->h1);
 	t->compressor = compressor_new(&t->sites, t->child.ev);
 	ev_each_turn(t->child.ev, each_turn, t);
 	confine(t);

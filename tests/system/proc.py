@@ -2,7 +2,9 @@
 
 import os
 import re
+import signal
 import subprocess
+import time
 
 
 def stat(pid):
@@ -35,6 +37,30 @@ def children(pid):
 def alive(pid):
     f = stat(pid)
     return f is not None and f[0] not in (b"Z", b"X")
+
+
+def stop(pid):
+    """SIGSTOP; returns when it has stopped.  Until then the kernel may still
+    give it an event that its siblings would have had."""
+    os.kill(pid, signal.SIGSTOP)
+    while (f := stat(pid)) and f[0] not in (b"T", b"Z"):
+        time.sleep(0.001)
+
+
+def go_on(pid):
+    """SIGCONT; it may be gone: the watchdog ends who is stopped for long."""
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        pass
+
+
+def end(pid):
+    """SIGKILL; it may be gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def cpu(pid):
