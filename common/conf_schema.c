@@ -58,6 +58,8 @@ static const struct conf_key users_keys[] = {
 	  .text = "l4mux-keys" },
 	{ .name = "acme", .load = conf_load_user, .offset = F(user[USER_ACME]),
 	  .text = "l4mux-acme" },
+	{ .name = "metrics", .load = conf_load_user,
+	  .offset = F(user[USER_METRICS]), .text = "l4mux-metrics" },
 	{ .name = NULL }
 };
 

@@ -98,8 +98,7 @@ life_report(const struct generation *g)
 			log_warnx("site %s: " LIFE_NO_ACME,
 			    conf_holder(g->conf, i)->name);
 	if (g->conf->metrics != NULL)
-		log_warnx("metrics: this version does not serve them over "
-		    "HTTP; see `l4muxctl metrics`");
+		log_info("metrics on %s", g->conf->metrics->name);
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
 	expiry_start(g->master);
 }

@@ -181,10 +181,11 @@ static const struct conf_listener *
 find_configured(const struct conf *conf, const struct addr *a)
 {
 	const struct conf_listener	*l;
-	size_t				 i, k;
+	uint32_t			 i;
+	size_t				 k;
 
-	for (i = 0; conf != NULL && i < conf->nlistener; i++) {
-		l = &conf->listener[i];
+	for (i = 0; conf != NULL && i < conf_nbound(conf); i++) {
+		l = conf_bound(conf, i);
 		for (k = 0; k < l->naddr; k++)
 			if (l->addr[k].family == a->family &&
 			    l->addr[k].port == a->port &&
@@ -219,6 +220,23 @@ inherit_one(struct master *m, const struct conf *conf, int fd)
 	return true;
 }
 
+/* The name that the manager gave the i-th socket, for messages: FileDescriptor-
+ * Name of a unit, or what we called it in the store.  Returns dst. */
+static const char *
+inherited_name(int i, char dst[64])
+{
+	const char	*names = getenv("LISTEN_FDNAMES");
+
+	for (; names != NULL && i > 0; i--)
+		if ((names = strchr(names, ':')) != NULL)
+			names++;
+	if (names == NULL)
+		snprintf(dst, 64, "?");
+	else
+		log_escape(dst, 64, names, strcspn(names, ":"));
+	return dst;
+}
+
 /* Sockets that the service manager bound for us: LISTEN_FDS of
  * sd_listen_fds(3).  They are known by their addresses. */
 static void
@@ -226,6 +244,7 @@ listen_inherit(struct master *m, const struct conf *conf)
 {
 	const char	*pid = getenv("LISTEN_PID");
 	const char	*count = getenv("LISTEN_FDS");
+	char		 name[64];
 	int		 fd, last;
 
 	if (pid == NULL || count == NULL || atol(pid) != (long)getpid())
@@ -234,8 +253,9 @@ listen_inherit(struct master *m, const struct conf *conf)
 	for (fd = SYSTEMD_FIRST_FD; fd <= last; fd++) {
 		if (inherit_one(m, conf, fd))
 			continue;
-		log_warnx("LISTEN_FDS: descriptor %d is no listener of the "
-		    "configuration", fd);
+		log_warnx("LISTEN_FDS: descriptor %d (%s) is no listener of "
+		    "the configuration", fd,
+		    inherited_name(fd - SYSTEMD_FIRST_FD, name));
 		close(fd);
 	}
 	unsetenv("LISTEN_PID");
@@ -247,14 +267,17 @@ bool
 listen_open(struct master *m, const struct conf *conf, char *err,
     size_t errsize)
 {
-	size_t	i, k;
+	const struct conf_listener	*l;
+	uint32_t			 i;
+	size_t				 k;
 
 	listen_inherit(m, conf);
-	for (i = 0; i < conf->nlistener; i++)
-		for (k = 0; k < conf->listener[i].naddr; k++)
-			if (!listen_one(m, &conf->listener[i], k, err,
-			    errsize))
+	for (i = 0; i < conf_nbound(conf); i++) {
+		l = conf_bound(conf, i);
+		for (k = 0; k < l->naddr; k++)
+			if (!listen_one(m, l, k, err, errsize))
 				return false;
+	}
 	return true;
 }
 

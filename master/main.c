@@ -207,7 +207,7 @@ int
 main(int argc, char **argv)
 {
 	struct master	 m = { .ready_fd = -1, .devnull = -1, .resume = -1,
-			    .addrs = -1 };
+			    .addrs = -1, .history = -1 };
 	struct conf	*conf = NULL;
 	const char	*path;
 	bool		 foreground;
@@ -231,6 +231,10 @@ main(int argc, char **argv)
 	if (!m.check_only && conf != NULL && !logs_open(&m, conf))
 		err(1, "%s: log.target", m.path);
 	if ((m.devnull = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+		fatal("/dev/null");
+	/* Whoever reads what our starter prints must see its end. */
+	if (!foreground && (dup2(m.devnull, STDIN_FILENO) == -1 ||
+	    dup2(m.devnull, STDOUT_FILENO) == -1))
 		fatal("/dev/null");
 	m.ev = ev_new();
 	m.started = ev_clock();

@@ -74,6 +74,7 @@ struct master {
 
 	struct control	*control;
 	struct gathering gathering;
+	int		 history;	/* HISTORY_BYTES, or -1 */
 	int		 addrs;		/* shared page of addrlimit.h, or -1 */
 	struct addrlimit_audit *audit;
 	struct ev_timer	 audit_timer;

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "gather.h"
 #include "generation.h"
+#include "publish.h"
 
 #define PAUSE_MIN	(50 * NSEC_PER_MSEC)
 #define PAUSE_MAX	(10 * NSEC_PER_SEC)
@@ -134,6 +135,7 @@ proc_close(struct proc *p)
 {
 	proc_hang_up(p);
 	ev_timer_cancel(p->gen->master->ev, &p->pause);
+	publish_free(p);
 	stats_unmap(&p->stats);
 	if (p->stats_fd != -1)
 		close(p->stats_fd);
@@ -481,6 +483,7 @@ proc_reaped(struct proc *p, int status)
 	if (p->role == ROLE_TLSTERM)
 		gen_clear_keychan(p->gen, p->instance);
 	gather_proc_gone(p);
+	publish_free(p);
 	p->last_exit = status;
 	p->died = true;
 	if (p->state == PROC_DRAINING || p->oneshot ||

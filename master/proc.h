@@ -12,6 +12,7 @@
  * A child: started, told what it needs, watched, started again.
  */
 struct generation;
+struct publish;
 
 enum proc_state {
 	PROC_NEW,		/* not started yet */
@@ -48,6 +49,8 @@ struct proc {
 					   or 0: gather.c */
 	uint64_t	 asked_at;	/* ns */
 	bool		 silent;	/* it did not answer in time */
+
+	struct publish	*publish;	/* of a metrics process */
 
 	struct ev_timer	 pause;
 	uint64_t	 pinged;	/* ns: not answered yet; 0 = all are */

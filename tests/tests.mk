@@ -13,7 +13,9 @@ UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
 	keys/serve tlsterm/keychan tlsterm/keyprov tlsterm/remote \
 	tests/unit/keys_world)
 UNIT_OBJ_sandbox_test = $(call role_objs,worker/sandbox proxy/sandbox \
-	tlsterm/sandbox keys/sandbox)
+	tlsterm/sandbox keys/sandbox metrics/sandbox)
+UNIT_OBJ_request_test = $(call role_objs,metrics/request)
+UNIT_OBJ_history_test = $(call role_objs,metrics/history)
 UNIT_LIBS_keys_test = -lssl -lcrypto
 UNIT_LIBS_keys_start_test = -lcrypto
 UNIT_LIBS_log_test = -ljansson
@@ -54,7 +56,7 @@ $(O)/tests/unit/%: tests/unit/%.c $(LIBCOMMON)
 	    $(LIBS_common)
 
 # Roles that misbehave in every way there is, for tests/system; never installed.
-CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm)
+CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm metrics)
 $(CAPTURED): $(O)/tests/captured/%: tests/captured/%.c \
     tests/captured/captured.c tests/captured/captured.h $(LIBCOMMON)
 	@mkdir -p $(@D)

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import harness
 import hello
@@ -33,7 +34,7 @@ class CapturedCase(Case):
         shutil.copy(os.path.join(dir, role), path + ".new")
         os.rename(path + ".new", path)
 
-    def begin(self, role, **processes):
+    def begin(self, role, metrics=False, **processes):
         binary = self.programs()
         self.put(role, CAPTURED)
         self.port = free_port()
@@ -50,6 +51,7 @@ class CapturedCase(Case):
                        {"sni": "two.example", "to": "two"}),
             "fallback": "s",
             "processes": {"worker": 1, "tlsterm": 1, "keys": 2, **processes},
+            **({"metrics": "127.0.0.1:%d" % free_port()} if metrics else {}),
         }, self.mode)
         self.addCleanup(self.daemon.kill_if_running)
         return self.daemon
@@ -178,4 +180,31 @@ class TestCapturedTlsterm(CapturedCase):
         self.works()
         self.assertGreater(d.counter("keys", "signed"), 0)
         self.unharmed(before, "tlsterm")
+        d.stop()
+
+
+class TestCapturedMetrics(CapturedCase):
+    ASKED = 20000
+
+    def test_P14_metrics_that_never_stops_asking(self):
+        """It gets a few documents a second, and master has time for all."""
+        d = self.begin("metrics", metrics=True)
+        before = self.innocents("metrics")
+        began = time.monotonic()
+        self.unleash("metrics")
+        poll(lambda: d.counter("metrics", "turned_away") >= self.ASKED,
+             seconds=60, why="it does not ask")
+        got = d.counter("metrics", "answered")
+        # four a second of one kind, one of the other, and the first of both
+        self.assertLessEqual(got, 5 * (time.monotonic() - began) + 2)
+        self.assertGreater(got, 0)
+        self.works()
+        self.unleash("metrics")
+        poll(lambda: self.restarts("metrics") == {0: 1} and
+             self.all_run("metrics"))
+        self.assertEqual(1, sum("metrics[0]: sent what it may not send" in s
+                                for s in d.log.lines))
+        self.put_back("metrics")
+        self.works()
+        self.unharmed(before, "metrics")
         d.stop()

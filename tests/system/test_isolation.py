@@ -31,7 +31,7 @@ MILD_PROXY = {
     "connect to anything but the upstream": "EACCES",
     "re-aim an accepted socket (AF_UNSPEC)": "EACCES",
 }
-ROLES = ("worker", "proxy", "tlsterm", "keys")
+ROLES = ("worker", "proxy", "tlsterm", "keys", "metrics")
 
 
 class TestSelftest(Case):
@@ -43,6 +43,7 @@ class TestSelftest(Case):
         conf = {"listen": ("127.0.0.1:%d" % free_port(),),
                 "sites": {"s": {"names": ["s.example"], "root": dir}},
                 "upstreams": {"u": {"address": "127.0.0.1:9"}},
+                "metrics": "127.0.0.1:%d" % free_port(),
                 "fallback": "s", "control": dir + "/ctl", "state": dir,
                 "users": harness.USERS, **more}
         path = dir + "/l4mux.conf"
@@ -113,6 +114,7 @@ class WorldCase(SiteCase):
         conf = super().configure()
         cls.backend = cls.keep(net.Backend("up"))
         return {**conf, "upstreams": {"up": {"address": cls.backend.address}},
+                "metrics": "127.0.0.1:%d" % free_port(),
                 "routes": ({"sni": "up.example", "to": "up"},)}
 
     def children(self):
@@ -184,6 +186,7 @@ class TestStatus(WorldCase):
             # "blog", "open" and "off" have a docroot
             "tlsterm": {"socket": 1 + 1 + 1, "path": 3},
             "keys": {"socket": 1 + tlsterms},
+            "metrics": {"socket": 1 + 1},
         }
         shared = set(proc.fds(self.daemon.pid).values())
         for p in self.children():
@@ -223,6 +226,7 @@ class TestStatus(WorldCase):
             self.assertLessEqual(libs[role], base, role)
         self.assertLessEqual(libs["keys"], base | {"libcrypto", "libz",
                                                    "libzstd"})
+        self.assertLessEqual(libs["metrics"], base | {"libjansson"})
         self.assertIn("libssl", libs["tlsterm"])    # the control
 
 

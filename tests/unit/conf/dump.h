@@ -171,7 +171,7 @@ dump_globals(FILE *f, const struct conf *c)
 	dump_num(f, "drain", c->drain);
 	dump_str(f, "control", c->control);
 	dump_str(f, "state", c->state);
-	dump_str(f, "metrics", c->metrics);
+	dump_str(f, "metrics", c->metrics != NULL ? c->metrics->name : NULL);
 	dump_str(f, "tls.min", c->tls.min);
 	dump_strs(f, "tls.groups", &c->tls.groups);
 	dump_num(f, "tls.tickets", c->tls.tickets);
