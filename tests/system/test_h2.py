@@ -662,3 +662,55 @@ class TestH2Drain(H2Case):
         self.assertEqual(0, self.daemon.ctl("reload").returncode)
         self.assertEqual(INDEX, c.get().body)
         self.assertEqual(NO_ERROR, c.end())
+
+
+class TestH2Memory(H2Case):
+    modes = ("root",)
+    more = {"processes": {"worker": 1, "tlsterm": 1, "keys": 1}}
+    N = 20
+
+    @classmethod
+    def configure(cls):
+        conf = super().configure()
+        cls.sink = cls.keep(net.Sink())
+        conf["upstreams"] = {"app": {"address": cls.sink.address}}
+        conf["sites"]["blog"]["proxy"] = ({"path": "/app", "to": "app"},)
+        return conf
+
+    @classmethod
+    def tearDownClass(cls):
+        # What it never accepted is alive, to the counters.
+        cls.sink.stop()
+        super().tearDownClass()
+
+    def grow(self, fields, body=None):
+        """KiB that a connection costs which has as many requests as it may,
+        takes nothing and sends all it can."""
+        pid, = self.daemon.pids("tlsterm")
+        before, conns = None, []
+        for i in range(self.N + 5):
+            if i == 5:
+                before = proc.rss_kib(pid)
+            c = self.h2(settings=((h2wire.INITIAL_WINDOW, 0),), credit=False)
+            self.assertTrue(c.ping())
+            for s in range(1, 200, 2):
+                c.request(fields, stream=s, end=body is None)
+            for s in range(1, 20, 2) if body else ():
+                c.send(frame(DATA, 0, s, body))
+            self.assertTrue(c.ping())
+            conns.append(c)
+        return (proc.rss_kib(pid) - before) / self.N
+
+    def test_P8_h2_files(self):
+        self.assertLess(self.grow(head(b"/big.bin")), 256)
+
+    def test_P8_h2_texts(self):
+        self.assertLess(self.grow(head(b"/" + b"x" * 200)), 256)
+
+    def test_P8_h2_requests_for_an_upstream(self):
+        long = [(b"x%d" % i, b"y" * 150) for i in range(90)]
+        self.assertLess(self.grow(head(b"/app/x", *long)), 256)
+
+    def test_P8_h2_bodies_for_an_upstream(self):
+        self.assertLess(self.grow(head(b"/app/x", method=b"POST"),
+                                  b"x" * 12000), 256)
