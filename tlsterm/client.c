@@ -288,6 +288,7 @@ client_handshake(struct client *c)
 		return;
 	}
 	stats_add(st, STAT_HANDSHAKES, 1);
+	stats_time(st, TIME_HANDSHAKE, ev_now(c->t->child.ev) - c->since);
 	if (SSL_session_reused(c->io.ssl))
 		stats_add(st, STAT_RESUMED, 1);
 	client_enter(c, CLIENT_OPEN);
@@ -509,6 +510,7 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 		addrlimit_hold(t->child.addrs, &info->peer);
 	stats_add(st, STAT_LIVE, 1);
 	c->t = t;
+	c->since = ev_now(t->child.ev);
 	if (info->target.kind == TARGET_UPSTREAM)
 		c->relay = &t->ups.v[info->target.index];
 	else

@@ -34,6 +34,7 @@ struct client {
 	struct h2		*h2;		/* NULL: it is HTTP/1, or not
 						   known yet */
 	struct ev_timer		 timer;
+	uint64_t		 since;		/* ns: it came to us */
 	uint64_t		 due;		/* 0 = none; the timer may be
 						   earlier, never later */
 	enum client_state	 state;

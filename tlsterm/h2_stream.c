@@ -59,8 +59,8 @@ h2_stream_free(struct h2_stream *st)
 }
 
 /*
- * Takes the body over.  Text lives only until the next answer is made, and
- * this one may have to wait for the client.
+ * Takes the body over.  Text that is not in a blob lives only until the next
+ * answer is made, and this one may have to wait for the client.
  */
 static bool
 stream_take_body(struct h2_stream *st, struct body *src)
@@ -70,7 +70,7 @@ stream_take_body(struct h2_stream *st, struct body *src)
 	body_move(&st->body, src);
 	if (st->body.fd != -1)
 		st->h->s->h1->nfiles++;
-	if (st->body.fd != -1 || n == 0)
+	if (st->body.fd != -1 || st->body.blob != NULL || n == 0)
 		return true;
 	if (!h2_hold(st->h, n))
 		return false;
