@@ -167,18 +167,6 @@ nva_add(struct nva *a, struct str name, struct str value)
 		NGHTTP2_NV_FLAG_NONE };
 }
 
-static bool
-nva_has(const struct nva *a, struct str name)
-{
-	size_t	i;
-
-	for (i = 0; i < a->n; i++)
-		if (str_caseeq((struct str){ (char *)a->nv[i].name,
-		    a->nv[i].namelen }, name))
-			return true;
-	return false;
-}
-
 static void
 nva_fill(struct nva *a, const struct response *res)
 {
@@ -201,9 +189,9 @@ h2_submit_head(struct h2_stream *st, const nghttp2_data_provider *source)
 	struct nva		 a;
 
 	nva_fill(&a, &s->res);
-	if (!nva_has(&a, STR("server")))
+	if (!response_has(&s->res, STR("server")))
 		nva_add(&a, STR("server"), STR("l4mux"));
-	if (!nva_has(&a, STR("date")))
+	if (!response_has(&s->res, STR("date")))
 		nva_add(&a, STR("date"), (struct str){ s->date,
 		    HTTPDATE_LEN });
 	st->answered = true;
