@@ -661,6 +661,7 @@ class TestH2Drain(H2Case):
         self.assertEqual(200, c.get().status)
         self.assertEqual(0, self.daemon.ctl("reload").returncode)
         self.assertEqual(NO_ERROR, c.end())
+        self.assertEqual(2, len(c.goaways))
 
     def test_H2_17_new_ones_get_an_answer(self):
         """Who came and has not asked yet."""
