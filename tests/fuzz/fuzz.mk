@@ -28,6 +28,7 @@ FUZZ_ARGS_h1resp    = -max_len=2048
 FUZZ_ARGS_fspath    = -max_len=5000
 FUZZ_ARGS_ipc	    = -max_len=4096
 FUZZ_ARGS_signer    = -max_len=512
+FUZZ_ARGS_certinfo  = -max_len=1500
 
 # What a target needs of a role.
 FUZZ_OBJ_http1	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http1.o request.o \
