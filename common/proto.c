@@ -10,6 +10,7 @@ role_name(enum role role)
 		[ROLE_PROXY] = "proxy",
 		[ROLE_TLSTERM] = "tlsterm",
 		[ROLE_KEYS] = "keys",
+		[ROLE_METRICS] = "metrics",
 	};
 
 	return role < nitems(names) ? names[role] : "?";

@@ -9,6 +9,7 @@
  */
 enum role {
 	ROLE_MASTER, ROLE_WORKER, ROLE_PROXY, ROLE_TLSTERM, ROLE_KEYS,
+	ROLE_METRICS,
 	ROLE__MAX
 };
 const char *role_name(enum role);
@@ -32,6 +33,7 @@ enum ipc_type {
 				   u16 count, str name ... */
 	IPC_CHECK_PAIR,		/* +file chain, +file key: u16 count,
 				   str name ... */
+	IPC_HISTORY,		/* +file of HISTORY_BYTES */
 	IPC_START,		/* u8 privileged, u8 strict */
 
 	/* a child to master */
@@ -45,6 +47,8 @@ enum ipc_type {
 	IPC_SESSION_ROWS,	/* answers IPC_SESSIONS: u8 last, u16 count,
 				   rows of conn.h */
 	IPC_KILLED,		/* answers IPC_KILL: u8 found */
+	IPC_ASK,		/* metrics: u8 enum ipc_report; IPC_REPORT follows,
+				   not more often than master likes */
 
 	/* master to a child that runs */
 	IPC_DRAIN = 96,		/* take nothing new, finish, exit */
@@ -59,6 +63,8 @@ enum ipc_type {
 				   on; the answer has the same id */
 	IPC_KILL,		/* u64 connection; the answer has the same id */
 
+	IPC_REPORT,		/* +file, a document: u8 enum ipc_report */
+
 	/* through an inbox */
 	IPC_CONN = 128,		/* +sockets: conn.h */
 	IPC_SESSION,		/* +2 sockets, +0, 2 or 4 ends of pipes:
@@ -68,6 +74,19 @@ enum ipc_type {
 	IPC_SIGN = 160,		/* sign.h */
 	IPC_SIGNED,
 };
+
+/* The documents that the metrics process gets. */
+enum ipc_report {
+	REPORT_COUNTERS,	/* status, routes, upstreams, certificates,
+				   metrics: members of those names, as in
+				   docs/control.md */
+	REPORT_SESSIONS,	/* sessions, REPORT_ROWS of them at most */
+	REPORT__MAX
+};
+#define REPORT_ROWS	100
+
+/* The page of the last hour, which outlives the process that writes it. */
+#define HISTORY_BYTES	65536
 
 /* Descriptors every child starts with. */
 #define FD_LOG		2

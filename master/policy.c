@@ -2,6 +2,7 @@
 #include "common/wire.h"
 #include "gather.h"
 #include "generation.h"
+#include "publish.h"
 
 /*
  * Everything that a child can make master do (docs/trust.md).  Anything else,
@@ -144,6 +145,12 @@ static const struct ipc_rule keys_rules[] = {
 	    0, 0, 4, 4, on_accuse },
 };
 
+static const struct ipc_rule metrics_rules[] = {
+	COMMON_RULES,
+	{ IPC_ASK,	PH(PROC_RUNNING) | PH(PROC_DRAINING), IPC_FD_NONE,
+	    0, 0, 1, 1, publish_on_ask },
+};
+
 static const struct {
 	const struct ipc_rule	*rules;
 	size_t			 n;
@@ -152,6 +159,7 @@ static const struct {
 	[ROLE_PROXY] = { conns_rules, nitems(conns_rules) },
 	[ROLE_TLSTERM] = { conns_rules, nitems(conns_rules) },
 	[ROLE_KEYS] = { keys_rules, nitems(keys_rules) },
+	[ROLE_METRICS] = { metrics_rules, nitems(metrics_rules) },
 };
 
 int

@@ -14,12 +14,13 @@ users_check(const struct master *m, const struct conf *conf, char *err,
 	} roles[] = {
 		{ USER_WORKER, "worker" }, { USER_PROXY, "proxy" },
 		{ USER_TLSTERM, "tlsterm" }, { USER_KEYS, "keys" },
+		{ USER_METRICS, "metrics" },
 	};
 	uid_t	uid[nitems(roles)];
 	gid_t	gid;
-	size_t	i, k;
+	size_t	i, k, n = nitems(roles) - (conf->metrics == NULL);
 
-	for (i = 0; m->privileged && i < nitems(roles); i++) {
+	for (i = 0; m->privileged && i < n; i++) {
 		if (!priv_lookup(conf->user[roles[i].user], &uid[i], &gid)) {
 			snprintf(err, errsize, "%s: users.%s: there is no "
 			    "user \"%s\"; make it with `useradd --system "
