@@ -13,7 +13,7 @@ build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
     libjansson-dev openssl'
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd util-linux nginx ocserv openconnect openssh-client openssh-server
-    chromium fail2ban python3-prometheus-client prometheus zsh fish
+    chromium fail2ban python3-prometheus-client prometheus tmux zsh fish
     nodejs'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
     nginx-light libnginx-mod-stream haproxy sslh sniproxy hitch h2o lighttpd
