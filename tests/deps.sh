@@ -12,7 +12,7 @@ set -eu
 build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
     libjansson-dev openssl'
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
-    systemd util-linux nginx ocserv openconnect openssh-client openssh-server
+    systemd systemd-container util-linux nginx ocserv openconnect openssh-client openssh-server
     chromium fail2ban python3-prometheus-client prometheus tmux zsh fish
     nodejs'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
