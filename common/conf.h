@@ -186,6 +186,8 @@ struct conf {
 		uint32_t loop;		/* live sessions of one proxy from
 					   this host's own addresses that have
 					   had no answer yet; default 512 */
+		uint32_t cache;		/* bytes of files that each tlsterm
+					   keeps; 0 = none */
 	} limits;
 
 	const char	*user[USER__MAX];	/* name or numeric uid */

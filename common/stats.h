@@ -57,6 +57,9 @@ enum stat_id {
 	STAT_REQUESTS,
 	STAT_2XX, STAT_3XX, STAT_4XX, STAT_5XX,
 	STAT_FORWARDED,		/* connections made to upstreams */
+	STAT_CACHE_HITS,	/* requests for files */
+	STAT_CACHE_MISSES,
+	STAT_CACHE_BYTES,	/* gauge */
 
 	/* keys */
 	STAT_SIGNED,

@@ -97,10 +97,6 @@ life_report(const struct generation *g)
 		if (conf_holder(g->conf, i)->cert_kind == CERT_ACME)
 			log_warnx("site %s: " LIFE_NO_ACME,
 			    conf_holder(g->conf, i)->name);
-	for (i = 0; i < g->conf->nsite; i++)
-		if (g->conf->site[i].browse)
-			log_warnx("site %s: browse: this version makes no "
-			    "lists of directories", g->conf->site[i].name);
 	if (g->conf->metrics != NULL)
 		log_info("metrics on %s", g->conf->metrics->name);
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
@@ -185,10 +181,23 @@ log_lines(const char *text)
 	}
 }
 
+/* What is opened once: the key that asks for another one, or NULL. */
+static const char *
+life_fixed(const struct conf *old, const struct conf *new)
+{
+	/* Descriptor 2 is what all processes were started with. */
+	if (new->log.target != old->log.target)
+		return "log.target";
+	if (strcmp(new->control, old->control) != 0)
+		return "control";
+	return NULL;
+}
+
 static void
 life_load(struct master *m)
 {
 	struct conf	*conf;
+	const char	*fixed;
 	char		*errors = NULL;
 	size_t		 len = 0;
 	FILE		*f;
@@ -196,11 +205,10 @@ life_load(struct master *m)
 	if ((f = open_memstream(&errors, &len)) == NULL)
 		fatal("open_memstream");
 	conf = conf_load(m->path, f);
-	/* Descriptor 2 is what all processes were started with. */
 	if (conf != NULL && m->gen != NULL &&
-	    conf->log.target != m->gen->conf->log.target) {
-		fprintf(f, "%s: log.target does not change while the daemon "
-		    "runs: stop and start it\n", m->path);
+	    (fixed = life_fixed(m->gen->conf, conf)) != NULL) {
+		fprintf(f, "%s: %s does not change while the daemon runs: "
+		    "stop and start it\n", m->path, fixed);
 		conf_free(conf);
 		conf = NULL;
 	}

@@ -30,6 +30,12 @@ listen_find(const struct master *m, const struct addr *a)
 	return -1;
 }
 
+static int
+defer_seconds(const struct conf_listener *l)
+{
+	return l->defer_accept ? 5 : 0;
+}
+
 /*
  * Options that an accepted socket inherits: it saves the workers a system call
  * for each.  Keepalive notices dead clients that no backend could (BACKENDS
@@ -47,7 +53,7 @@ sock_options(int fd, const struct conf_listener *l, const struct addr *a)
 		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
 		{ IPPROTO_TCP, TCP_KEEPINTVL, 30 },
 		{ IPPROTO_TCP, TCP_KEEPCNT, 5 },
-		{ IPPROTO_TCP, TCP_DEFER_ACCEPT, l->defer_accept ? 5 : 0 },
+		{ IPPROTO_TCP, TCP_DEFER_ACCEPT, defer_seconds(l) },
 	};
 	size_t	i;
 	int	on = 1;
@@ -98,8 +104,20 @@ sock_revive(struct ev_io *io, uint32_t events)
 	(void)events;
 	log_warnx("listen %s: somebody shut it down; listening again",
 	    addr_format(&s->addr, text));
-	if (listen(io->fd, SOMAXCONN) == -1)
+	if (listen(io->fd, s->backlog) == -1)
 		log_warn("listen %s", text);
+}
+
+/* One that is kept, as its listener is configured now. */
+static void
+sock_adjust(struct sock *s, const struct conf_listener *l)
+{
+	int	defer = defer_seconds(l);
+
+	s->backlog = l->backlog;
+	if (setsockopt(s->io.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer,
+	    sizeof(defer)) == -1 || listen(s->io.fd, l->backlog) == -1)
+		log_warn("listen %s", l->name);
 }
 
 void
@@ -116,6 +134,7 @@ listen_adopt(struct master *m, const struct addr *a, int fd)
 	s->master = m;
 	s->io.fd = fd;
 	s->io.cb = sock_revive;
+	s->backlog = SOMAXCONN;
 	/* Hang-ups alone: never a connection. */
 	if (ev_add(m->ev, &s->io, EPOLLET) == -1)
 		fatal("epoll_ctl: listener");
@@ -265,12 +284,14 @@ listen_open(struct master *m, const struct conf *conf, char *err,
 void
 listen_close(struct master *m, const struct conf *conf)
 {
-	struct sock	*s;
-	size_t		 i, kept = 0;
+	const struct conf_listener	*l;
+	struct sock			*s;
+	size_t				 i, kept = 0;
 
 	for (i = 0; i < m->nsock; i++) {
 		s = m->sock[i];
-		if (find_configured(conf, &s->addr) != NULL) {
+		if ((l = find_configured(conf, &s->addr)) != NULL) {
+			sock_adjust(s, l);
 			m->sock[kept++] = s;
 			continue;
 		}

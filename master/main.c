@@ -173,8 +173,7 @@ main_options(struct master *m, int argc, char **argv)
 			foreground = true;
 			break;
 		case 'U':
-			upgrade_print_format();
-			exit(0);
+			exit(upgrade_print_format() ? 0 : 1);
 		case 'V':
 			puts("l4muxd " L4_VERSION);
 			exit(0);
@@ -242,6 +241,7 @@ main(int argc, char **argv)
 	main_signals(&m);
 	notify_watchdog(&m);
 	life_start_watch(&m);
+	docroots_start(&m);
 	main_begin(&m, conf);
 	ev_run(m.ev);
 	control_close(m.control);

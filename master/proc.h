@@ -81,8 +81,9 @@ void	proc_tell_log_level(struct proc *);
 void	proc_misbehaves(struct proc *, const char *how);
 /* What a child has as its environment, or NULL for nothing; not freed. */
 char	*proc_tunables(void);
-/* Asks whether its loop turns, and ends it when it has not answered for long:
- * one that is stopped holds connections that others could have. */
+/* Asks whether its loop turns, and ends it when it has not answered for long,
+ * or has not got ready: one that is stopped holds connections that others
+ * could have, and a reload waits for it. */
 void	proc_ping(struct proc *);
 /* The process of that pid has ended. */
 void	proc_reaped(struct proc *, int status);

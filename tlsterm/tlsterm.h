@@ -21,6 +21,7 @@ struct tlsterm {
 	struct keyprov		*keyprov;
 	struct iobufs		*bufs;
 	struct h1_server	*h1;
+	struct h2_server	*h2;
 	struct upstreams	 ups;
 
 	/* from master, until the sites are made of it */

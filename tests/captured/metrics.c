@@ -52,15 +52,16 @@ volley(struct ev_timer *t)
 	ev_timer_set(self.child.ev, t, ev_clock() + PAUSE);
 }
 
-static void
+static bool
 mischief(struct child *c)
 {
 	if (self.timer.cb != NULL) {
 		ask(REPORT__MAX);
-		return;
+		return false;
 	}
 	self.timer.cb = volley;
 	ev_timer_set(c->ev, &self.timer, ev_clock());
+	return false;
 }
 
 int

@@ -246,6 +246,6 @@ no_fault()
 }
 
 # logged REGEX: a connection line says so (it is written at the close).
-logged() { within 10 has_line "$T/l4mux.log" "conn .*$1"; }
+logged() { within 60 has_line "$T/l4mux.log" "conn .*$1"; }
 
 finish() { exit $((failures > 0)); }

@@ -16,10 +16,11 @@ for p in systemd-nspawn unshare nsenter curl python3 pgrep; do
 	command -v "$p" >/dev/null || skip "$p is not installed"
 done
 
-# Again in a mount namespace, for the copies to go with it.
+# Again in namespaces, for the copies and the container to go with them, however
+# this ends.
 if [ -z "${L4MUX_INSIDE:-}" ]; then
 	export L4MUX_INSIDE=1
-	exec unshare --mount -- "$0" "$@"
+	exec unshare --mount --pid --fork --kill-child --mount-proc -- "$0" "$@"
 fi
 mount --make-rprivate / || skip "no mount namespace"
 

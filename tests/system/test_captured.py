@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import harness
@@ -19,17 +18,10 @@ KEYS_SHOTS = 14         # shoot_keys()
 
 
 class CapturedCase(Case):
-    def tree(self):
+    def programs(self):
         """A daemon of its own, whose children can be exchanged."""
-        top = tempfile.mkdtemp(prefix="l4mux-captured-")
-        os.chmod(top, 0o755)
-        self.addCleanup(shutil.rmtree, top)
+        top = self.tree()
         self.libexec = top + "/libexec/l4mux"
-        os.makedirs(top + "/sbin")
-        os.makedirs(self.libexec)
-        shutil.copy(harness.L4MUXD, top + "/sbin/l4muxd")
-        for role in ("worker", "proxy", "tlsterm", "keys", "metrics"):
-            self.put(role, os.path.join(harness.BUILD, "libexec/l4mux"))
         self.root = top + "/root"
         os.mkdir(self.root)
         with open(self.root + "/index.html", "w") as f:
@@ -43,7 +35,7 @@ class CapturedCase(Case):
         os.rename(path + ".new", path)
 
     def begin(self, role, metrics=False, **processes):
-        binary = self.tree()
+        binary = self.programs()
         self.put(role, CAPTURED)
         self.port = free_port()
         up = net.Backend("one")
