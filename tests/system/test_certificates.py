@@ -323,15 +323,18 @@ class TestSelfSigned(CertCase):
         """With what is known of it, also when the reload that belongs to the
         upgrade fails."""
         d = self.start(self.conf())
-        first, shown = self.served(), d.ask("certificates")
+
+        def seen():
+            (c,) = d.ask("certificates")["certificates"]
+            del c["days_left"]      # it was 365 for the first second
+            return self.served(), c
+        first = seen()
         for i in range(2):
             self.assertTrue(d.ask("upgrade")["ok"])
-            self.assertEqual((first, shown),
-                             (self.served(), d.ask("certificates")))
+            self.assertEqual(first, seen())
         harness.write_conf(d.conf_path, "listen = (")
         self.assertFalse(d.ask("upgrade")["ok"])
-        self.assertEqual((first, shown),
-                         (self.served(), d.ask("certificates")))
+        self.assertEqual(first, seen())
 
     def test_CE6_files_over_a_failed_upgrade(self):
         """It still knows when they expire, and says so."""
