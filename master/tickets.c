@@ -27,6 +27,7 @@ tickets_tell(struct proc *p)
 	(void)ipc_send(p->chan.fd, &msg);
 }
 
+/* Who is only starting is told when it is ready. */
 static void
 tickets_tell_all(struct generation *g)
 {
