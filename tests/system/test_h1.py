@@ -425,16 +425,20 @@ class TestSlow(H1Case):
                     pass
         self.daemon.assert_books()
 
+    def unread(self, tls):
+        """A large answer, of which one byte is taken."""
+        s = net.tcp(self.port if tls else self.plain, rcvbuf=4096)
+        if tls:
+            s = net.tls_context().wrap_socket(
+                s, server_hostname="open.example")
+        s.sendall(self.head(b"", b"GET /big.bin HTTP/1.1\r\n"))
+        self.assertEqual(b"H", s.recv(1))
+        return s
+
     def test_H1_8_bytes_instead_of_reading(self):
         """They are no sign that the answer is taken."""
         for tls in False, True:
-            with net.tcp(self.port if tls else self.plain,
-                         rcvbuf=4096) as s:
-                if tls:
-                    s = net.tls_context().wrap_socket(
-                        s, server_hostname="open.example")
-                s.sendall(self.head(b"", b"GET /big.bin HTTP/1.1\r\n"))
-                self.assertEqual(b"H", s.recv(1))
+            with self.unread(tls) as s:
                 end = time.monotonic() + net.WAIT
                 while self.daemon.counter("tlsterm", "live"):
                     self.assertLess(time.monotonic(), end, "still open")
@@ -442,19 +446,11 @@ class TestSlow(H1Case):
                         s.sendall(b"G")
                     except (ConnectionError, ssl.SSLError):
                         pass
-                s.close()
         self.daemon.assert_books()
 
     def test_H1_8_answer_that_is_not_read(self):
         for tls in False, True:
-            with net.tcp(self.port if tls else self.plain,
-                         rcvbuf=4096) as s:
-                if tls:
-                    s = net.tls_context().wrap_socket(
-                        s, server_hostname="open.example")
-                s.sendall(self.head(b"", b"GET /big.bin HTTP/1.1\r\n"))
-                self.assertEqual(b"H", s.recv(1))
+            with self.unread(tls) as s:
                 harness.poll(lambda: self.daemon.counter(
                     "tlsterm", "live") == 0)
-                s.close()
         self.daemon.assert_books()
