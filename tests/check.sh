@@ -124,7 +124,7 @@ for section; do
 		    together; do
 			many "peers/$t" 1500 "tests/peers/$t.sh"
 		done ;;
-	demo)	for t in run_demo install; do
+	demo)	for t in run_demo install systemd; do
 			many "system/$t" 600 "tests/system/$t.sh"
 		done ;;
 	layers)	one layers 300 tests/layers.sh ;;
