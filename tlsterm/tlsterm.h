@@ -3,6 +3,7 @@
 
 #include "common/child.h"
 #include "client.h"
+#include "compress.h"
 #include "h1.h"
 #include "io.h"
 #include "keychan.h"
@@ -23,6 +24,7 @@ struct tlsterm {
 	struct h1_server	*h1;
 	struct h2_server	*h2;
 	struct upstreams	 ups;
+	struct compressor	*compressor;	/* until it drains */
 
 	/* from master, until the sites are made of it */
 	struct cert		*cert;

@@ -32,6 +32,7 @@ FUZZ_ARGS_accept    = -max_len=256
 FUZZ_ARGS_listing   = -max_len=256
 FUZZ_ARGS_ipc	    = -max_len=4096
 FUZZ_ARGS_signer    = -max_len=512
+FUZZ_ARGS_certinfo  = -max_len=1500
 FUZZ_ARGS_request   = -max_len=1024
 
 # What a target needs of a role.

@@ -564,7 +564,7 @@ class DeadlineCase(H2Case):
 
 
 class TestH2HeadDeadline(DeadlineCase):
-    limits = {"header_timeout": 1.0, "idle_timeout": 600.0}
+    limits = {"header_timeout": 2.0, "idle_timeout": 600.0}
 
     def test_H2_15_nothing_comes(self):
         self.ends(self.h2(start=False, ack=False))
@@ -583,7 +583,7 @@ class TestH2HeadDeadline(DeadlineCase):
 
 
 class TestH2Deadlines(DeadlineCase):
-    limits = {"header_timeout": 1.0, "idle_timeout": 2.0}
+    limits = {"header_timeout": 2.0, "idle_timeout": 3.0}
 
     def test_H2_9_zero_window_for_ever(self):
         """Nothing that it sends makes it wait longer."""
