@@ -87,7 +87,6 @@ struct h2 {
 	enum h2_drain		 drain;
 	uint64_t		 noticed;
 	bool			 settled;	/* client's SETTINGS are here */
-	bool			 agreed;	/* and ours with it */
 	bool			 served;
 	bool			 blocked;	/* s->h1->out is full */
 	bool			 over;		/* all is said */

@@ -249,13 +249,6 @@ on_invalid_header(nghttp2_session *session, const nghttp2_frame *f,
 	return 0;
 }
 
-static void
-on_settings(struct h2 *h, const nghttp2_frame *f)
-{
-	if (f->hd.flags & NGHTTP2_FLAG_ACK)
-		h->agreed = true;
-}
-
 /* The client has read what we said of the end: requests that it sent before
  * are here. */
 static void
@@ -287,9 +280,6 @@ on_frame(nghttp2_session *session, const nghttp2_frame *f, void *arg)
 		if (end && (st = nghttp2_session_get_stream_user_data(
 		    session, f->hd.stream_id)) != NULL)
 			h2_body_end(st);
-		break;
-	case NGHTTP2_SETTINGS:
-		on_settings(h, f);
 		break;
 	case NGHTTP2_PING:
 		on_ping(h, f);

@@ -555,14 +555,35 @@ class TestH2(H2Case):
             self.assertEqual(STREAM_CLOSED, c.end())
 
 
-class TestH2Deadlines(H2Case):
-    limits = {"header_timeout": 2.0, "idle_timeout": 3.0}
-
+class DeadlineCase(H2Case):
     def ends(self, c, word="timeout"):
         mark = self.daemon.log.mark()
         self.assertIn(c.end(), (NO_ERROR, "fin"))
         c.sock.close()
         self.daemon.log.wait("conn .*end=" + word, mark)
+
+
+class TestH2HeadDeadline(DeadlineCase):
+    limits = {"header_timeout": 2.0, "idle_timeout": 600.0}
+
+    def test_H2_15_nothing_comes(self):
+        self.ends(self.h2(start=False, ack=False))
+
+    def test_H2_4_head_never_ends(self):
+        c = self.h2(ack=False)
+        c.send(frame(HEADERS, END_STREAM, 1, block(head())))
+        self.ends(c)
+
+    def test_H2_12_body_never_ends(self):
+        c = self.h2()
+        s = c.request(head(b"/", method=b"POST"), end=False)
+        a = c.answer(s)
+        c.until(lambda: a.reset is not None)
+        self.assertEqual((405, CANCEL), (a.status, a.reset))
+
+
+class TestH2Deadlines(DeadlineCase):
+    limits = {"header_timeout": 2.0, "idle_timeout": 3.0}
 
     def test_H2_9_zero_window_for_ever(self):
         """Nothing that it sends makes it wait longer."""
@@ -590,9 +611,6 @@ class TestH2Deadlines(H2Case):
             c.request(head(b"/big.bin"))
         self.daemon.log.wait("conn .*end=timeout", mark)
 
-    def test_H2_15_nothing_comes(self):
-        self.ends(self.h2(start=False, ack=False))
-
     def test_H2_15_idle(self):
         c = self.h2()
         c.get()
@@ -602,18 +620,6 @@ class TestH2Deadlines(H2Case):
         c = self.h2(ack=False)
         self.assertEqual(200, c.get().status)
         self.ends(c)
-
-    def test_H2_4_head_never_ends(self):
-        c = self.h2(ack=False)
-        c.send(frame(HEADERS, END_STREAM, 1, block(head())))
-        self.ends(c)
-
-    def test_H2_12_body_never_ends(self):
-        c = self.h2()
-        s = c.request(head(b"/", method=b"POST"), end=False)
-        a = c.answer(s)
-        c.until(lambda: a.reset is not None)
-        self.assertEqual((405, CANCEL), (a.status, a.reset))
 
 
 class TestH2Drain(H2Case):
