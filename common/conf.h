@@ -155,7 +155,8 @@ enum fallback {
 };
 
 enum conf_user {
-	USER_WORKER, USER_PROXY, USER_TLSTERM, USER_KEYS, USER_ACME, USER__MAX
+	USER_WORKER, USER_PROXY, USER_TLSTERM, USER_KEYS, USER_ACME,
+	USER_HOOK, USER__MAX
 };
 
 struct conf {
@@ -213,6 +214,11 @@ struct conf {
 		const char	*ca_file;	/* NULL: the system's */
 		const char	*profile;	/* NULL: the CA's default */
 		double		 renew_at;
+		const char	*fallback;	/* another directory, or NULL */
+		const char	*eab_kid;	/* external account, or NULL */
+		const char	*eab_key_file;
+		const char	*dns_hook;	/* program, or NULL: dns-01 */
+		const char	*on_renew;	/* program, or NULL */
 	} acme;
 
 	void		*tree;		/* the loader's own */

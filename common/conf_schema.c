@@ -56,6 +56,8 @@ static const struct conf_key users_keys[] = {
 	  .text = "l4mux-keys" },
 	{ .name = "acme", .load = conf_load_user, .offset = F(user[USER_ACME]),
 	  .text = "l4mux-acme" },
+	{ .name = "hook", .load = conf_load_user, .offset = F(user[USER_HOOK]),
+	  .text = "l4mux-hook" },
 	{ .name = NULL }
 };
 
@@ -107,6 +109,16 @@ static const struct conf_key acme_keys[] = {
 	  .offset = F(acme.profile), .check = conf_check_plain },
 	{ .name = "renew_at", .load = conf_load_seconds,
 	  .offset = F(acme.renew_at), .min = 0.01, .max = 0.99, .def = 0.33 },
+	{ .name = "fallback", .load = conf_load_string,
+	  .offset = F(acme.fallback), .check = conf_check_https },
+	{ .name = "eab_kid", .load = conf_load_string,
+	  .offset = F(acme.eab_kid), .check = conf_check_plain },
+	{ .name = "eab_key_file", .load = conf_load_string,
+	  .offset = F(acme.eab_key_file), .check = conf_check_path },
+	{ .name = "dns_hook", .load = conf_load_string,
+	  .offset = F(acme.dns_hook), .check = conf_check_path },
+	{ .name = "on_renew", .load = conf_load_string,
+	  .offset = F(acme.on_renew), .check = conf_check_path },
 	{ .name = NULL }
 };
 

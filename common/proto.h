@@ -9,7 +9,7 @@
  */
 enum role {
 	ROLE_MASTER, ROLE_WORKER, ROLE_PROXY, ROLE_TLSTERM, ROLE_KEYS,
-	ROLE__MAX
+	ROLE_ACME, ROLE__MAX
 };
 const char *role_name(enum role);
 
@@ -33,6 +33,13 @@ enum ipc_type {
 	IPC_CHECK_PAIR,		/* +file chain, +file key: u16 count,
 				   str name ... */
 	IPC_START,		/* u8 privileged, u8 strict */
+	IPC_CHALLENGES,		/* +file: the page of challenge.h */
+	IPC_MAKE_CSR,		/* +file key, PEM, +file request, DER, to be
+				   written: u16 count, str name ... */
+	IPC_ACME_JOB,		/* +file account key, read or written, +file
+				   request, +file chain that is replaced, both
+				   may be empty, +file key of the external
+				   account or an empty one: acme_wire.h */
 
 	/* a child to master */
 	IPC_READY = 64,		/* u32 mechanisms in force, u32 landlock ABI */
@@ -45,6 +52,10 @@ enum ipc_type {
 	IPC_SESSION_ROWS,	/* answers IPC_SESSIONS: u8 last, u16 count,
 				   rows of conn.h */
 	IPC_KILLED,		/* answers IPC_KILL: u8 found */
+	IPC_ACME_OFFER,		/* acme: a challenge that is to be answered;
+				   IPC_ACME_GO follows: acme_wire.h */
+	IPC_ACME_CHAIN,		/* acme: blob, the next bytes of what came */
+	IPC_ACME_DONE,		/* acme: acme_wire.h */
 
 	/* master to a child that runs */
 	IPC_DRAIN = 96,		/* take nothing new, finish, exit */
@@ -58,6 +69,7 @@ enum ipc_type {
 	IPC_SESSIONS,		/* u8: 1 list connections from the first, 0 go
 				   on; the answer has the same id */
 	IPC_KILL,		/* u64 connection; the answer has the same id */
+	IPC_ACME_GO,		/* to acme: u8, is the challenge answered? */
 
 	/* through an inbox */
 	IPC_CONN = 128,		/* +sockets: conn.h */

@@ -49,8 +49,24 @@ self_sign(const struct cert_names *names, int chainfd, int keyfd)
 	return why;
 }
 
+static const char *
+make_csr(const struct cert_names *names, int csrfd, int keyfd)
+{
+	BIO		*csr = BIO_new(BIO_s_mem());
+	BIO		*key = BIO_new(BIO_s_mem());	/* wiped when freed */
+	const char	*why = "";
+
+	if (csr == NULL || key == NULL || cert_request(names, csr, key) == -1)
+		why = "a request could not be made";
+	else if (pem_write(csrfd, csr) == -1 || pem_write(keyfd, key) == -1)
+		why = "a new key could not be written";
+	BIO_free(csr);
+	BIO_free(key);
+	return why;
+}
+
 static int
-add_job(struct keys *k, struct ipc_msg *m, bool make)
+add_job(struct keys *k, struct ipc_msg *m, int kind)
 {
 	struct keys_job	*j;
 
@@ -59,7 +75,7 @@ add_job(struct keys *k, struct ipc_msg *m, bool make)
 		fatal("reallocarray");
 	k->job = j;
 	j = &k->job[k->njobs++];
-	j->make = make;
+	j->kind = kind;
 	j->chain = m->fd[0];
 	j->key = m->fd[1];
 	return job_names(m, &j->names) ? 0 : -1;
@@ -68,13 +84,24 @@ add_job(struct keys *k, struct ipc_msg *m, bool make)
 int
 keys_on_self_sign(void *arg, struct ipc_msg *m)
 {
-	return add_job(arg, m, true);
+	return add_job(arg, m, JOB_SELF_SIGN);
 }
 
 int
 keys_on_check_pair(void *arg, struct ipc_msg *m)
 {
-	return add_job(arg, m, false);
+	return add_job(arg, m, JOB_CHECK);
+}
+
+/* The key is the first of the files here. */
+int
+keys_on_make_csr(void *arg, struct ipc_msg *m)
+{
+	int	key = m->fd[0];
+
+	m->fd[0] = m->fd[1];
+	m->fd[1] = key;
+	return add_job(arg, m, JOB_CSR);
 }
 
 /* An answer is lost if the channel is full: wait until it takes one. */
@@ -101,8 +128,10 @@ keys_work(struct keys *k)
 
 	child_confine(&k->child, &jail);
 	for (j = k->job; j < k->job + k->njobs; j++) {
-		if (j->make)
+		if (j->kind == JOB_SELF_SIGN)
 			job_done(k, self_sign(&j->names, j->chain, j->key));
+		else if (j->kind == JOB_CSR)
+			job_done(k, make_csr(&j->names, j->chain, j->key));
 		else {
 			cert_check_pair(j->chain, j->key, &j->names, why);
 			job_done(k, why);
