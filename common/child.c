@@ -414,15 +414,10 @@ child_ready(struct child *c)
 }
 
 void
-child_done(struct child *c, const char *found)
+child_done(struct child *c, const struct wr *found)
 {
-	uint8_t		buf[1024];
-	struct wr	w;
-
 	(void)c;
-	wr_init(&w, buf, sizeof(buf));
-	wr_str(&w, found);
-	child_send(IPC_DONE, &w);
+	child_send(IPC_DONE, found);
 }
 
 void

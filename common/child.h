@@ -14,6 +14,7 @@
  * the one before.
  */
 struct conn_row;
+struct wr;
 struct child_sessions {
 	void	(*begin)(void *arg);
 	/* False: there are no more.  The row is zeroed. */
@@ -100,8 +101,8 @@ void	child_confine(struct child *, const struct child_jail *);
 /* Sends IPC_READY and watches the channel and signals. */
 void	child_ready(struct child *);
 
-/* One-shot runs: sends IPC_DONE, "" when nothing was found wrong. */
-void	child_done(struct child *, const char *found);
+/* One-shot runs: sends IPC_DONE with that payload. */
+void	child_done(struct child *, const struct wr *found);
 
 /* Sends IPC_FAILED with the reason, logs it, exits 1. */
 void	child_fail(struct child *, const char *fmt, ...)

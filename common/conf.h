@@ -56,6 +56,7 @@ enum encoding { ENC_ZSTD, ENC_BR, ENC_GZIP, ENC__MAX };
 struct conf_cert {
 	const char	*chain;		/* absolute paths, PEM */
 	const char	*key;
+	const char	*file;		/* that names them, and where */
 	unsigned int	 line;
 };
 

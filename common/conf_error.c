@@ -147,8 +147,14 @@ conf_quote(char dst[CONF_QUOTE_MAX], const char *s)
 	return dst;
 }
 
+struct conf_seg
+conf_place(const struct conf_reader *r, const config_setting_t *s)
+{
+	return conf_text_place(r->text, config_setting_source_line(s));
+}
+
 unsigned int
 conf_line(const struct conf_reader *r, const config_setting_t *s)
 {
-	return conf_text_place(r->text, config_setting_source_line(s)).line;
+	return conf_place(r, s).line;
 }

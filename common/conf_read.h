@@ -63,6 +63,9 @@ void	conf_errors_free(struct conf_reader *);
 /* For messages: in quotes, escaped, shortened. */
 #define CONF_QUOTE_MAX	160
 const char *conf_quote(char dst[CONF_QUOTE_MAX], const char *);
+/* Where the setting is written, and the line alone. */
+struct conf_seg conf_place(const struct conf_reader *,
+	    const struct config_setting_t *);
 unsigned int conf_line(const struct conf_reader *,
 	    const struct config_setting_t *);
 

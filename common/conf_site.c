@@ -180,6 +180,7 @@ conf_load_certificate(struct conf_reader *r, const struct conf_key *k,
     const config_setting_t *s, void *base)
 {
 	struct conf_site	*site = base;
+	struct conf_seg		 place;
 	size_t			 i;
 	int			 word;
 
@@ -190,8 +191,11 @@ conf_load_certificate(struct conf_reader *r, const struct conf_key *k,
 		site->cert_kind = CERT_FILES;
 		site->cert = load_list(r, k, s, sizeof(*site->cert),
 		    &site->ncert);
-		for (i = 0; i < site->ncert; i++)
-			site->cert[i].line = conf_line(r, conf_item(s, i));
+		for (i = 0; i < site->ncert; i++) {
+			place = conf_place(r, conf_item(s, i));
+			site->cert[i].file = place.file;
+			site->cert[i].line = place.line;
+		}
 		if (site->ncert == 0)
 			conf_error(r, s, "no certificate: must be \"acme\", "
 			    "\"self-signed\" or { chain = PATH; key = PATH; "

@@ -46,7 +46,7 @@ enum ipc_type {
 	IPC_FAILED,		/* str reason: the child exits */
 	IPC_DRAINING,		/* from now on it takes nothing new */
 	IPC_PONG,		/* it does */
-	IPC_DONE,		/* str what was found wrong, "" = nothing */
+	IPC_DONE,		/* a certificate was looked at: certinfo.h */
 	IPC_ACCUSE,		/* keys: u32 instance of the tlsterm that
 				   asked for what is no TLS signature */
 	IPC_SESSION_ROWS,	/* answers IPC_SESSIONS: u8 last, u16 count,

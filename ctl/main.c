@@ -34,6 +34,7 @@ static const struct command {
 	{ "sessions", render_sessions, ANSWER_WAIT, 0, 1, NULL, NULL },
 	{ "routes", render_routes, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "upstreams", render_upstreams, ANSWER_WAIT, 0, 0, NULL, NULL },
+	{ "certificates", render_certificates, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "metrics", render_metrics, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "explain", render_explain, ANSWER_WAIT, 0, 0, explain_args, NULL },
 	{ "top", NULL, 0, 0, 0, NULL, top_run },

@@ -11,6 +11,7 @@
 void	render_status(const json_t *);
 void	render_routes(const json_t *);
 void	render_upstreams(const json_t *);
+void	render_certificates(const json_t *);
 void	render_explain(const json_t *);
 void	render_sessions(const json_t *);
 void	render_metrics(const json_t *);		/* as OpenMetrics 1.0 */

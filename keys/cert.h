@@ -7,6 +7,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "common/certinfo.h"
+
 /*
  * The one-shot work: certificates made and checked before a generation starts.
  * Names are those of a site: host names, "*.x", or IP literals.
@@ -15,8 +17,6 @@ struct cert_names {
 	const char	**v;
 	size_t		  n;
 };
-
-#define CERT_WHY_MAX	512	/* a sentence, with its end */
 
 /*
  * A P-256 key and a certificate of its own for these names, valid for a year,
@@ -34,13 +34,19 @@ GENERAL_NAMES *cert_general_names(const struct cert_names *);
 
 /*
  * Would clients that ask for these names, now, accept this pair as far as the
- * leaf goes?  why = "" for yes, else one sentence.  Who issued the certificate
- * is not looked at.
+ * chain in the file goes?  why = "" for yes, else one sentence.  Who issued the
+ * certificate is not looked at.  The info is complete for what was accepted.
  */
 void	cert_check_pair(int chainfd, int keyfd, const struct cert_names *,
-	    char why[CERT_WHY_MAX]);
+	    struct cert_info *, char why[CERT_WHY_MAX]);
 /* The part of it that is about the leaf alone. */
 void	cert_check_leaf(X509 *, const struct cert_names *,
 	    char why[CERT_WHY_MAX]);
+
+/* describe.c: for people.  At least one certificate. */
+void	cert_describe(STACK_OF(X509) *, struct cert_info *);
+/* A date as they read it, "Nov 22 03:00:00 2026 GMT". */
+#define CERT_DATE_LEN	32
+void	cert_format_date(char dst[CERT_DATE_LEN], const ASN1_TIME *);
 
 #endif

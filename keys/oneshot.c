@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,13 +107,36 @@ keys_on_make_csr(void *arg, struct ipc_msg *m)
 
 /* An answer is lost if the channel is full: wait until it takes one. */
 static void
-job_done(struct keys *k, const char *why)
+job_done(struct keys *k, const char *why, const struct cert_info *info)
 {
 	struct pollfd	pfd = { .fd = FD_CHANNEL, .events = POLLOUT };
+	uint8_t		buf[CERT_INFO_WIRE_MAX];
+	struct wr	w;
 
 	if (poll(&pfd, 1, PATIENCE_MS) == -1)
 		fatal("poll");
-	child_done(&k->child, why);
+	wr_init(&w, buf, sizeof(buf));
+	cert_info_write(&w, why, info);
+	child_done(&k->child, &w);
+}
+
+/* What was made is looked at like what was found. */
+static void
+job_do(const struct keys_job *j, struct cert_info *info,
+    char why[CERT_WHY_MAX])
+{
+	const char	*wrong = "";
+
+	memset(info, 0, sizeof(*info));
+	why[0] = '\0';
+	if (j->kind == JOB_CSR)
+		wrong = make_csr(&j->names, j->chain, j->key);
+	else if (j->kind == JOB_SELF_SIGN)
+		wrong = self_sign(&j->names, j->chain, j->key);
+	if (j->kind != JOB_CSR && *wrong == '\0')
+		cert_check_pair(j->chain, j->key, &j->names, info, why);
+	else
+		snprintf(why, CERT_WHY_MAX, "%s", wrong);
 }
 
 void
@@ -124,18 +148,13 @@ keys_work(struct keys *k)
 		.cwd = -1,
 	};
 	const struct keys_job	*j;
+	struct cert_info	 info;
 	char			 why[CERT_WHY_MAX];
 
 	child_confine(&k->child, &jail);
 	for (j = k->job; j < k->job + k->njobs; j++) {
-		if (j->kind == JOB_SELF_SIGN)
-			job_done(k, self_sign(&j->names, j->chain, j->key));
-		else if (j->kind == JOB_CSR)
-			job_done(k, make_csr(&j->names, j->chain, j->key));
-		else {
-			cert_check_pair(j->chain, j->key, &j->names, why);
-			job_done(k, why);
-		}
+		job_do(j, &info, why);
+		job_done(k, why, &info);
 	}
 	exit(0);
 }

@@ -112,6 +112,7 @@ static const struct {
 	{ "status", 1, 1, report_status },
 	{ "routes", 1, 1, report_routes },
 	{ "upstreams", 1, 1, report_upstreams },
+	{ "certificates", 1, 1, report_certificates },
 	{ "metrics", 1, 1, report_metrics },
 	{ "sessions", 1, 2, command_sessions },
 	{ "kill", 2, 2, command_kill },

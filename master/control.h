@@ -50,9 +50,13 @@ bool	report_status(struct request *);
 bool	report_routes(struct request *);
 bool	report_upstreams(struct request *);
 bool	report_metrics(struct request *);
+bool	report_certificates(struct request *);
 bool	explain_run(struct request *);
 
 struct generation;
+/* report_certs.c: strings into the array that is open, of certificates that
+ * an operator should know something about. */
+void	report_cert_warnings(struct json *, const struct generation *);
 void	report_targets(struct json *, const struct generation *);
 
 /* The same values for metrics.c.  report.c: */

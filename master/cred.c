@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/l4.h"
@@ -24,21 +25,18 @@ open_file(struct generation *g, const struct conf_cert *c, const char *path)
 
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd == -1) {
-		gen_fail(g, "%s:%u: %s: %s", g->conf->path, c->line, path,
+		gen_fail(g, "%s:%u: %s: %s", c->file, c->line, path,
 		    strerror(errno));
 		return -1;
 	}
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		gen_fail(g, "%s:%u: %s: not a regular file", g->conf->path,
-		    c->line, path);
+		gen_fail(g, "%s:%u: %s: not a regular file", c->file, c->line,
+		    path);
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
-
-/* A self-signed certificate is kept over reloads for so long. */
-#define KEEP_NS		(UINT64_C(30) * 24 * 3600 * NSEC_PER_SEC)
 
 static bool
 same_names(const struct conf_site *a, const struct conf_site *b)
@@ -53,7 +51,8 @@ same_names(const struct conf_site *a, const struct conf_site *b)
 	return true;
 }
 
-/* What the running generation made for the same site and names. */
+/* What the running generation made for the same site and names, unless it is
+ * time for another. */
 static bool
 cred_keep(const struct generation *g, struct cred *c)
 {
@@ -63,13 +62,14 @@ cred_keep(const struct generation *g, struct cred *c)
 
 	for (o = old == NULL ? NULL : old->cred;
 	    o != NULL && o < old->cred + old->ncred; o++) {
-		if (o->files != NULL || o->made == 0 ||
-		    ev_clock() - o->made > KEEP_NS ||
+		if (o->files != NULL || !o->good ||
+		    cert_age(&o->info, time(NULL)) != CERT_GOOD ||
 		    !same_names(conf_holder(old->conf, o->site), site))
 			continue;
 		c->chain = fcntl(o->chain, F_DUPFD_CLOEXEC, 3);
 		c->key = fcntl(o->key, F_DUPFD_CLOEXEC, 3);
-		c->made = o->made;
+		c->good = true;
+		c->info = o->info;
 		return true;
 	}
 	return false;
@@ -141,7 +141,7 @@ cred_close(struct generation *g)
 static void
 cred_next(struct generation *g)
 {
-	while (g->prepared < g->ncred && g->cred[g->prepared].made != 0)
+	while (g->prepared < g->ncred && g->cred[g->prepared].good)
 		g->prepared++;
 }
 
@@ -159,8 +159,32 @@ cred_prepare(struct generation *g)
 	proc_start(&g->prep);
 }
 
+/* What keys found wrong, with the place to mend it. */
+static void
+cred_fail(struct generation *g, const struct cred *c, const char *wrong)
+{
+	if (c->files != NULL)
+		gen_fail(g, "%s:%u: %s: %s", c->files->file, c->files->line,
+		    c->files->chain, wrong);
+	else
+		gen_fail(g, "%s: self-signed certificate: %s",
+		    conf_holder(g->conf, c->site)->name, wrong);
+}
+
+/* TLS chooses by the kind of key: of two of a kind one would never be seen. */
+static bool
+cred_is_second(const struct generation *g, const struct cred *c)
+{
+	const struct cred	*o = c;
+
+	while (o-- > g->cred && o->site == c->site)
+		if (o->info.key == c->info.key)
+			return true;
+	return false;
+}
+
 int
-cred_on_done(struct proc *p, const char *found)
+cred_on_done(struct proc *p, const char *wrong, const struct cert_info *info)
 {
 	struct generation	*g = p->gen;
 	struct cred		*c;
@@ -168,13 +192,13 @@ cred_on_done(struct proc *p, const char *found)
 	if (g->state != GEN_PREPARING || g->prepared >= g->ncred)
 		return -1;
 	c = &g->cred[g->prepared];
-	c->made = ev_clock();
+	c->good = true;
+	c->info = *info;
 	cred_next(g);
-	if (*found != '\0' && c->files != NULL)
-		gen_fail(g, "%s:%u: %s: %s", g->conf->path, c->files->line,
-		    c->files->chain, found);
-	else if (*found != '\0')
-		gen_fail(g, "%s: self-signed certificate: %s",
-		    conf_holder(g->conf, c->site)->name, found);
+	if (*wrong != '\0')
+		cred_fail(g, c, wrong);
+	else if (cred_is_second(g, c))
+		cred_fail(g, c, "this site has a certificate with a key of "
+		    "that kind already");
 	return 0;
 }

@@ -1,6 +1,7 @@
 #ifndef L4_GENERATION_H
 #define L4_GENERATION_H
 
+#include "common/certinfo.h"
 #include "master.h"
 #include "proc.h"
 
@@ -25,8 +26,10 @@ struct cred {
 	uint32_t		 site;		/* conf_holder() */
 	const struct conf_cert	*files;		/* NULL: self-signed */
 	int			 chain, key;
-	uint64_t		 made;	/* ns; when it was found good, 0: not
-					   yet */
+	bool			 good;	/* keys has looked at it */
+	struct cert_info	 info;	/* what it found */
+	enum cert_age		 said;	/* in the log; and when (ns) */
+	uint64_t		 said_at;
 };
 
 /* rates.c: totals of each target, noted every 5 seconds. */
@@ -108,8 +111,15 @@ bool	cred_open(struct generation *);
 void	cred_close(struct generation *);
 /* A one-shot run of keys works through them; then gen_prepared(). */
 void	cred_prepare(struct generation *);
-int	cred_on_done(struct proc *, const char *found);
+int	cred_on_done(struct proc *, const char *wrong,
+	    const struct cert_info *);
 void	gen_prepared(struct generation *);
+
+/* expiry.c: "site a: the certificate FILE expires on 2026-12-01, 6 days from
+ * now".  Returns dst. */
+#define EXPIRY_TEXT_MAX	768
+const char *expiry_text(const struct generation *, const struct cred *,
+	    int64_t now, char dst[EXPIRY_TEXT_MAX]);
 
 /* rates.c: from when it is up. */
 void	rates_start(struct generation *);

@@ -105,6 +105,7 @@ life_report(const struct generation *g)
 		log_warnx("metrics: this version does not serve them over "
 		    "HTTP; see `l4muxctl metrics`");
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
+	expiry_start(g->master);
 }
 
 void
@@ -245,6 +246,23 @@ life_reload(struct master *m)
 	}
 	life_begin_reload(m);
 	life_load(m);
+}
+
+void
+life_renew(struct master *m)
+{
+	struct conf	*conf;
+
+	if (m->stopping || m->starting != NULL || m->switching != NULL ||
+	    m->upgrading)
+		return;
+	conf = conf_load_fd(m->gen->snapshot, m->path, stderr);
+	if (conf == NULL) {
+		log_errorx("the configuration in force does not load");
+		return;
+	}
+	life_begin_reload(m);
+	life_start(m, conf);
 }
 
 /* The new program begins the reload that those who wait are waiting for. */

@@ -67,6 +67,7 @@ struct master {
 	struct ev_timer	 audit_timer;
 	uint8_t		 tickets[TICKET_KEYS][TICKET_KEY_LEN];
 	struct ev_timer	 ticket_timer;
+	struct ev_timer	 expiry_timer;
 	struct ev_timer	 stop_timer;
 	struct ev_timer	 watch;		/* of the children */
 	struct ev_timer	 watchdog;	/* of the service manager */
@@ -119,6 +120,10 @@ int	selftest_run(struct master *, struct conf *, const char *role);
 void	tickets_make(struct master *);
 void	tickets_start(struct master *);
 
+/* expiry.c: says what expires soon and what has, now and when that changes, and
+ * has certificates that are made here renewed.  A generation is up. */
+void	expiry_start(struct master *);
+
 /* Said of every site that waits for one, in the log and in `status`. */
 #define LIFE_NO_ACME							\
 	"this version gets no certificate from a CA: a self-signed one is " \
@@ -132,6 +137,9 @@ void	life_failed(struct generation *);
 void	life_over(struct generation *);
 /* Do only the new workers take connections by now? Then a reload is over. */
 void	life_check_switched(struct master *);
+/* Starts a generation of the configuration in force, for certificates that are
+ * to be made or read again; not while another one is under way. */
+void	life_renew(struct master *);
 /* Reads the configuration again; what is wrong with it goes to the log. */
 void	life_reload(struct master *);
 void	life_upgrade(struct master *);

@@ -321,6 +321,26 @@ metrics_table(struct json *j, const struct master *m,
 	family_end(j);
 }
 
+/* Only of those that are shown to new connections. */
+static void
+metrics_certificates(struct json *j, const struct generation *g)
+{
+	const struct cred	*c;
+	char			 key[CERT_KEY_NAMELEN];
+	struct label		 l[] = { { "target", NULL }, { "kind", NULL },
+				    { "key", key }, { NULL, NULL } };
+
+	family(j, "l4mux_certificate_expiry_timestamp_seconds", "gauge",
+	    "When the certificate expires, in seconds since 1970.");
+	for (c = g->cred; c < g->cred + g->ncred; c++) {
+		l[0].value = conf_holder(g->conf, c->site)->name;
+		l[1].value = c->site < g->conf->nsite ? "site" : "upstream";
+		cert_key_name(&c->info, key);
+		sample(j, l, (uint64_t)c->info.to);
+	}
+	family_end(j);
+}
+
 static void
 metrics_daemon(struct json *j, const struct master *m)
 {
@@ -365,6 +385,7 @@ report_metrics(struct request *r)
 
 	json_array(j, "families");
 	metrics_daemon(j, m);
+	metrics_certificates(j, m->gen);
 	for (i = 0; i < nitems(table_metrics); i++)
 		metrics_table(j, m, &table_metrics[i]);
 	for (i = 0; i < nitems(proc_metrics); i++)

@@ -55,12 +55,15 @@ on_failed(void *arg, struct ipc_msg *m)
 static int
 on_done(void *arg, struct ipc_msg *m)
 {
-	struct proc	*p = arg;
-	char		 text[TEXT_MAX];
+	struct proc		*p = arg;
+	struct cert_info	 info;
+	struct rd		 r;
+	char			 wrong[CERT_WHY_MAX];
 
-	if (!p->oneshot || read_text(m, text) == -1)
+	rd_init(&r, m->data, m->len);
+	if (!p->oneshot || !cert_info_read(&r, wrong, &info))
 		return -1;
-	return cred_on_done(p, text);
+	return cred_on_done(p, wrong, &info);
 }
 
 /*
@@ -135,8 +138,8 @@ static const struct ipc_rule conns_rules[] = {
 
 static const struct ipc_rule keys_rules[] = {
 	COMMON_RULES,
-	{ IPC_DONE,	PH(PROC_STARTING), IPC_FD_NONE, 0, 0, 2, TEXT_MAX + 1,
-	    on_done },
+	{ IPC_DONE,	PH(PROC_STARTING), IPC_FD_NONE, 0, 0,
+	    CERT_INFO_WIRE_MIN, CERT_INFO_WIRE_MAX, on_done },
 	{ IPC_ACCUSE,	PH(PROC_RUNNING) | PH(PROC_DRAINING), IPC_FD_NONE,
 	    0, 0, 4, 4, on_accuse },
 };

@@ -232,13 +232,7 @@ report_warnings(struct json *j, const struct master *m)
 		json_str(j, NULL, "not started as root: no users, no empty "
 		    "root directory, no namespaces of their own for the "
 		    "processes");
-	for (i = 0; i < conf_nholders(g->conf); i++) {
-		if (conf_holder(g->conf, i)->cert_kind != CERT_ACME)
-			continue;
-		snprintf(text, sizeof(text), "site %s: " LIFE_NO_ACME,
-		    conf_holder(g->conf, i)->name);
-		json_str(j, NULL, text);
-	}
+	report_cert_warnings(j, g);
 	if (m->log_lost)
 		json_str(j, NULL, "nobody reads /dev/log: lines of the log are "
 		    "dropped");

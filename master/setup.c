@@ -172,7 +172,7 @@ make_job(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 	    &conf_holder(p->gen->conf, c->site)->names;
 	size_t			 k;
 
-	if (c->made != 0)
+	if (c->good)
 		return false;
 	wr_u16(w, (uint16_t)names->n);
 	for (k = 0; k < names->n; k++)

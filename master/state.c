@@ -139,6 +139,29 @@ st_cred_files(struct state *s, struct generation *g, struct cred *c)
 }
 
 static void
+st_i64(struct state *s, int64_t *v)
+{
+	uint64_t	u = (uint64_t)*v;
+
+	st_u64(s, &u);
+	*v = (int64_t)u;
+}
+
+static void
+st_cert_info(struct state *s, struct cert_info *c)
+{
+	ST_ENUM(s, c->key);
+	ST_ENUM(s, c->bits);
+	ST_ENUM(s, c->self_signed);
+	st_i64(s, &c->from);
+	st_i64(s, &c->to);
+	st_bytes(s, c->issuer, sizeof(c->issuer));
+	ST_ENUM(s, c->nnames);
+	st_bytes(s, c->names, sizeof(c->names));
+	st_bytes(s, c->note, sizeof(c->note));
+}
+
+static void
 st_creds(struct state *s, struct generation *g)
 {
 	size_t	i;
@@ -149,7 +172,10 @@ st_creds(struct state *s, struct generation *g)
 		st_cred_files(s, g, &g->cred[i]);
 		st_fd(s, &g->cred[i].chain);
 		st_fd(s, &g->cred[i].key);
-		st_u64(s, &g->cred[i].made);
+		ST_ENUM(s, g->cred[i].good);
+		st_cert_info(s, &g->cred[i].info);
+		ST_ENUM(s, g->cred[i].said);
+		st_u64(s, &g->cred[i].said_at);
 	}
 }
 

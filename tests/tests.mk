@@ -7,7 +7,7 @@ UNIT_BIN = $(addprefix $(O)/tests/unit/,$(UNIT))
 
 role_objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(1)))
 UNIT_OBJ_sign_test = $(call role_objs,keys/signer keys/pem keys/selfsign \
-	keys/check)
+	keys/check keys/describe)
 UNIT_LIBS_sign_test = -lcrypto
 UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
 	keys/serve tlsterm/keychan tlsterm/keyprov tlsterm/remote \

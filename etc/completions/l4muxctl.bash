@@ -17,8 +17,8 @@ _l4muxctl_names()
 _l4muxctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="status sessions routes upstreams metrics explain top
-	    kill log reload upgrade drain stop"
+	local commands="status sessions routes upstreams certificates metrics
+	    explain top kill log reload upgrade drain stop"
 	local command= socket= words= i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do

@@ -16,6 +16,7 @@ complete -c l4muxctl -n __fish_use_subcommand -a status -d 'The daemon on one pa
 complete -c l4muxctl -n __fish_use_subcommand -a sessions -d 'Connections there are now'
 complete -c l4muxctl -n __fish_use_subcommand -a routes -d 'Rules and the connections they took'
 complete -c l4muxctl -n __fish_use_subcommand -a upstreams -d 'Addresses and their health'
+complete -c l4muxctl -n __fish_use_subcommand -a certificates -d 'Names, keys and dates'
 complete -c l4muxctl -n __fish_use_subcommand -a metrics -d 'Counters as OpenMetrics'
 complete -c l4muxctl -n __fish_use_subcommand -a explain -d 'Which rule would take a connection'
 complete -c l4muxctl -n __fish_use_subcommand -a top -d 'Live view'

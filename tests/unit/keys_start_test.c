@@ -11,6 +11,7 @@
 
 #include <check.h>
 
+#include "common/certinfo.h"
 #include "common/ipc.h"
 #include "common/l4.h"
 #include "common/proto.h"
@@ -141,6 +142,26 @@ run_hear_text(struct run *r, uint16_t type, const char *want)
 	ck_assert_str_eq(text, want);
 }
 
+/* What a one-shot run found; a certificate of a.example is described. */
+static void
+run_hear_done(struct run *r, const char *want)
+{
+	struct cert_info	info;
+	char			wrong[CERT_WHY_MAX], key[CERT_KEY_NAMELEN];
+	struct rd		rd;
+
+	run_hear(r, IPC_DONE);
+	rd_init(&rd, r->m.data, r->m.len);
+	ck_assert(cert_info_read(&rd, wrong, &info));
+	ck_assert_str_eq(wrong, want);
+	ck_assert_str_eq(cert_key_name(&info, key), "ECDSA P-256");
+	ck_assert_str_eq(info.names, "a.example");
+	ck_assert_uint_eq(info.nnames, 1);
+	ck_assert(info.self_signed);
+	ck_assert_str_eq(info.issuer, "a.example");
+	ck_assert_int_eq(cert_days_left(&info, info.from), 365);
+}
+
 static void
 run_end(struct run *r, int want)
 {
@@ -181,7 +202,7 @@ START_TEST(test_one_shot)
 		say_job(&r, IPC_SELF_SIGN, "a.example", chain[i], key[i]);
 	run_go(&r);
 	for (i = 0; i < MANY; i++)
-		run_hear_text(&r, IPC_DONE, "");
+		run_hear_done(&r, "");
 	run_end(&r, 0);
 
 	run_start(&r);
@@ -189,10 +210,10 @@ START_TEST(test_one_shot)
 	say_job(&r, IPC_CHECK_PAIR, "a.example", chain[0], key[1]);
 	say_job(&r, IPC_CHECK_PAIR, "b.example", chain[2], key[2]);
 	run_go(&r);
-	run_hear_text(&r, IPC_DONE, "");
-	run_hear_text(&r, IPC_DONE, "the key does not belong to the first "
-	    "certificate of the chain");
-	run_hear_text(&r, IPC_DONE, "the certificate is not for b.example");
+	run_hear_done(&r, "");
+	run_hear_done(&r, "the key does not belong to the first certificate "
+	    "of the chain");
+	run_hear_done(&r, "the certificate is not for b.example");
 	run_end(&r, 0);
 	for (i = 0; i < MANY; i++) {
 		close(chain[i]);
