@@ -26,6 +26,7 @@ warm_up(void)
 {
 	uint8_t	b;
 
+	json_object_seed(0);
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
 	    OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1 ||
 	    RAND_bytes(&b, 1) != 1)

@@ -14,7 +14,7 @@ static const char	pem_begin[] = "-----BEGIN CERTIFICATE-----";
 static json_t *
 identifiers(const struct acme *a)
 {
-	json_t		*list = json_array();
+	json_t		*list = json_pack("[]");
 	struct addr	 ip;
 	uint16_t	 i;
 

@@ -30,6 +30,23 @@ static const struct sb_rule rules[] = {
 	{ SCMP_SYS(connect), SB_ALLOW, 0, { { 0 } } },
 	{ SCMP_SYS(getsockname), SB_ALLOW, 0, { { 0 } } },
 	{ SCMP_SYS(getpeername), SB_ALLOW, 0, { { 0 } } },
+	{ SCMP_SYS(setsockopt), SB_ALLOW, 2,
+	    { EQ(1, IPPROTO_TCP), EQ(2, TCP_NODELAY) } },
+	{ SCMP_SYS(setsockopt), SB_ERRNO, 1, { { 1, SCMP_CMP_NE,
+	    IPPROTO_TCP, 0, SB_CONST } } },
+
+	/* bytes, without an address; the log has the same flags */
+	{ SCMP_SYS(recvfrom), SB_ALLOW, 2, { EQ(3, 0), EQ(4, 0) } },
+	{ SCMP_SYS(recvfrom), SB_ALLOW, 2, { EQ(3, MSG_PEEK), EQ(4, 0) } },
+	{ SCMP_SYS(sendto), SB_ALLOW, 2, { EQ(3, MSG_NOSIGNAL), EQ(4, 0) } },
+	{ SCMP_SYS(sendto), SB_ALLOW, 2,
+	    { EQ(3, MSG_DONTWAIT | MSG_NOSIGNAL), EQ(4, 0) } },
+
+	/* its sockets do not block from the start: the library, which would
+	 * have it so, need not be able to change that */
+	{ SCMP_SYS(fcntl), SB_ALLOW, 1, { EQ(1, F_GETFL) } },
+	{ SCMP_SYS(fcntl), SB_ERRNO, 1, { { 1, SCMP_CMP_NE, F_GETFL, 0,
+	    SB_CONST } } },
 
 	/* waits for the CA, and for what master says */
 	{ SCMP_SYS(poll), SB_ALLOW, 0, { { 0 } } },

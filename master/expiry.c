@@ -22,7 +22,8 @@ expiry_text(const struct generation *g, const struct cred *c, int64_t now,
 	snprintf(dst, EXPIRY_TEXT_MAX, "%s %s: the certificate %s %s on %s, "
 	    "%" PRId64 " day%s %s", c->site < g->conf->nsite ? "site" :
 	    "upstream", conf_holder(g->conf, c->site)->name,
-	    c->files != NULL ? c->files->chain : "made here",
+	    c->files != NULL ? c->files->chain :
+	    c->stored ? "of the CA" : "made here",
 	    days < 0 ? "has expired" : "expires", date,
 	    days < 0 ? -days : days, days == 1 || days == -1 ? "" : "s",
 	    days < 0 ? "ago" : "from now");
@@ -66,7 +67,7 @@ expiry_look(struct master *m)
 static bool
 expiry_is_ours(const struct cred *c)
 {
-	return c->files == NULL && cert_age(&c->info, time(NULL)) != CERT_GOOD;
+	return c->files == NULL && !c->stored && cert_age(&c->info, time(NULL)) != CERT_GOOD;
 }
 
 static void

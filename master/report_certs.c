@@ -37,19 +37,13 @@ static void
 report_warnings(struct json *j, const struct generation *g,
     const struct cred *c, int64_t now)
 {
-	const struct conf_site	*holder = conf_holder(g->conf, c->site);
-	char			 text[EXPIRY_TEXT_MAX];
+	char	text[EXPIRY_TEXT_MAX];
 
 	if (cert_age(&c->info, now) != CERT_GOOD)
 		json_str(j, NULL, expiry_text(g, c, now, text));
 	if (c->info.note[0] != '\0' && c->files != NULL) {
 		snprintf(text, sizeof(text), "%s: %s", c->files->chain,
 		    c->info.note);
-		json_str(j, NULL, text);
-	}
-	if (holder->cert_kind == CERT_ACME) {
-		snprintf(text, sizeof(text), "site %s: " LIFE_NO_ACME,
-		    holder->name);
 		json_str(j, NULL, text);
 	}
 }

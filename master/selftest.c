@@ -45,6 +45,8 @@ find_role(const struct conf *conf, const char *name, enum role *role,
 	*pool = *role == ROLE_PROXY ? 1 : POOL_SITES;
 	if (*role == ROLE_PROXY)
 		return conf->nupstream > 0;
+	if (*role == ROLE_ACME)
+		return false;
 	return *role == ROLE_WORKER ||
 	    (*role < ROLE__MAX && conf->nsite > 0);
 }

@@ -10,6 +10,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "control.h"
 #include "generation.h"
 #include "upgrade.h"
@@ -60,6 +61,7 @@ upgrade_exec(struct upgrade *u)
 	int		 fd, n = 0;
 	char		 error[128];
 
+	acme_stop(m);
 	if ((fd = state_save(m)) == -1) {
 		upgrade_end(u, "the state could not be written");
 		return;

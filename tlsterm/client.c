@@ -457,7 +457,9 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 		addrlimit_hold(t->child.addrs, &info->peer);
 	stats_add(st, STAT_LIVE, 1);
 	c->t = t;
-	if (info->target.kind == TARGET_UPSTREAM)
+	if (info->target.kind == TARGET_CHALLENGE)
+		c->origin.site = t->responder;
+	else if (info->target.kind == TARGET_UPSTREAM)
 		c->relay = &t->ups.v[info->target.index];
 	else
 		c->origin.site = &t->sites.v[info->target.index];

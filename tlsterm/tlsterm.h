@@ -2,6 +2,7 @@
 #define L4_TLSTERM_H
 
 #include "common/child.h"
+#include "challenge.h"
 #include "client.h"
 #include "h1.h"
 #include "io.h"
@@ -22,12 +23,14 @@ struct tlsterm {
 	struct iobufs		*bufs;
 	struct h1_server	*h1;
 	struct upstreams	 ups;
+	struct site		*responder;	/* of challenges, or NULL */
 
 	/* from master, until the sites are made of it */
 	struct cert		*cert;
 	size_t			 ncert;
 	int			*root;		/* of each site, or -1 */
 	int			 keys_fd;
+	const struct challenges	*challenges;
 
 	struct ev_io		 inbox;
 	struct ev_timer		 inbox_timer;	/* pause after a full table */
