@@ -29,7 +29,7 @@ acme_get(struct master *m)
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		fatal("calloc");
 	a->master = m;
-	a->page_fd = -1;
+	a->page_fd = a->hook.fd[0] = a->hook.fd[1] = -1;
 	a->timer.cb = acme_look;
 	m->acme = a;
 	return a;
@@ -48,6 +48,13 @@ acme_page(struct master *m, const struct conf *conf)
 	if (a->page_fd == -1)
 		log_warn("challenges");
 	return a->page_fd;
+}
+
+const struct acme_cert *
+acme_list(const struct master *m)
+{
+	return m->acme == NULL || m->gen == NULL ||
+	    !m->gen->conf->acme.on ? NULL : m->acme->certs;
 }
 
 struct acme_cert *
@@ -140,8 +147,6 @@ static void
 cert_free(struct acme_cert *c)
 {
 	names_free(&c->names);
-	free(c->renewed[0]);
-	free(c->renewed[1]);
 	free(c->name);
 	free(c);
 }

@@ -23,7 +23,7 @@ struct acme_cert {
 	bool		 held;		/* a site or upstream shows it */
 	bool		 there;		/* one of these names is in force */
 	struct ledger	 led;
-	char		*renewed[2];	/* paths for acme.on_renew, or NULL */
+	bool		 renewed;	/* acme.on_renew is to be told */
 };
 
 /* One piece of work; see acme_run.c. */
@@ -74,6 +74,9 @@ bool	acme_reaped(struct master *, pid_t, int status);
 /* The page of challenges, made when it is first asked for; -1: not here. */
 int	acme_page(struct master *, const struct conf *);
 
+/* All of them; NULL: there are none. */
+const struct acme_cert *acme_list(const struct master *);
+/* By its name or one of those it is for; NULL. */
 struct acme_cert *acme_find(const struct master *, const char *name);
 /* `l4muxctl renew` and `revoke`: what stands against it, or NULL. */
 const char *acme_renew(struct master *, const char *name);

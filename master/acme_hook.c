@@ -1,11 +1,9 @@
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/l4.h"
 #include "common/log.h"
-#include "common/priv.h"
 #include "acme.h"
 
 /* A record that acme.dns_hook made. */
@@ -46,12 +44,30 @@ clear_next(struct acme *a)
 	free(v);
 }
 
-static void
-renewed_free(struct acme_cert *c)
+/* The pair as files in memory, that it may open by name and nobody else. */
+static bool
+renewed_open(struct acme *a, const char *name)
 {
-	free(c->renewed[0]);
-	free(c->renewed[1]);
-	c->renewed[0] = c->renewed[1] = NULL;
+	struct store_pair	p;
+
+	if (!store_open(acme_conf(a)->state, name, &p))
+		return false;
+	a->hook.fd[0] = store_copy(p.chain);
+	a->hook.fd[1] = store_copy(p.key);
+	store_close(&p);
+	return a->hook.fd[0] != -1 && a->hook.fd[1] != -1;
+}
+
+static void
+renewed_close(struct acme *a)
+{
+	int	i;
+
+	for (i = 0; i < 2; i++) {
+		if (a->hook.fd[i] != -1)
+			close(a->hook.fd[i]);
+		a->hook.fd[i] = -1;
+	}
 }
 
 /* False when there is none left. */
@@ -61,14 +77,19 @@ renewed_next(struct acme *a)
 	const char		*program = acme_conf(a)->acme.on_renew;
 	struct acme_cert	*c;
 
-	for (c = a->certs; c != NULL && c->renewed[0] == NULL; c = c->next)
+	for (c = a->certs; c != NULL && !c->renewed; c = c->next)
 		;
 	if (c == NULL)
 		return false;
-	if (program != NULL)
-		hook_run(a, (char *[]){ (char *)program, c->name,
-		    c->renewed[0], c->renewed[1], NULL });
-	renewed_free(c);
+	c->renewed = false;
+	if (program == NULL)
+		return true;
+	if (renewed_open(a, c->name))
+		hook_run(a, (char *[]){ (char *)program, c->name, HOOK_FILE_0,
+		    HOOK_FILE_1, NULL });
+	else
+		log_warn("acme.on_renew: %s: its files", c->name);
+	renewed_close(a);
 	return true;
 }
 
@@ -86,25 +107,7 @@ hook_next(struct acme *a)
 void
 acme_hook_renewed(struct acme *a, struct acme_cert *c)
 {
-	const struct conf	*conf = acme_conf(a);
-	char			 chain[4096], key[4096];
-	uid_t			 uid = (uid_t)-1;
-	gid_t			 gid = (gid_t)-1;
-
-	if (conf->acme.on_renew == NULL)
-		return;
-	if ((a->master->privileged &&
-	    !priv_lookup(conf->user[USER_HOOK], &uid, &gid)) ||
-	    !store_copy(conf->state, c->name, uid, gid, chain, key)) {
-		log_warn("acme.on_renew: %s: a copy for it cannot be made",
-		    c->name);
-		return;
-	}
-	renewed_free(c);
-	c->renewed[0] = strdup(chain);
-	c->renewed[1] = strdup(key);
-	if (c->renewed[0] == NULL || c->renewed[1] == NULL)
-		fatal("strdup");
+	c->renewed = true;
 	hook_next(a);
 }
 
@@ -139,6 +142,7 @@ acme_hook_set(struct acme_run *r)
 	r->dns.master = r->acme->master;
 	r->dns.user = conf->user[USER_HOOK];
 	r->dns.done = set_done;
+	r->dns.fd[0] = r->dns.fd[1] = -1;
 	return hook_start(&r->dns, (char *[]){ (char *)conf->acme.dns_hook,
 	    "set", r->offered.name, r->offered.proof, NULL });
 }

@@ -42,6 +42,9 @@ expiry_say(const struct generation *g, struct cred *c, int64_t now)
 		return;
 	c->said = age;
 	c->said_at = clock;
+	/* acme renews that, and says where it cannot. */
+	if (age == CERT_SOON && c->stored)
+		return;
 	if (age == CERT_SOON)
 		log_warnx("%s", expiry_text(g, c, now, text));
 	else if (age == CERT_EXPIRED)

@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,26 @@
 #include "hook.h"
 #include "master.h"
 
+#define HOOK_FDS	16	/* above those that it is given */
 #define HOOK_PATH	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"	\
 			":/sbin:/bin"
+
+/* As descriptors 3 and 4, and nothing above. */
+static bool
+hook_files(const struct hook *h)
+{
+	int	last = FD_LOG, a, b;
+
+	if (h->fd[0] != -1) {
+		/* Out of the way of where they go. */
+		a = fcntl(h->fd[0], F_DUPFD, HOOK_FDS);
+		b = fcntl(h->fd[1], F_DUPFD, HOOK_FDS);
+		if (dup2(a, 3) == -1 || dup2(b, 4) == -1)
+			return false;
+		last = 4;
+	}
+	return close_range((unsigned int)last + 1, ~0U, 0) == 0;
+}
 
 /* In the child: nothing of master's stays but the log, for its output. */
 static void
@@ -29,7 +48,7 @@ hook_exec(const struct hook *h, char *const argv[])
 	if (h->master->privileged && !priv_lookup(h->user, &uid, &gid))
 		fatalx("%s: there is no user %s", argv[0], h->user);
 	if (setsid() == -1 || dup2(h->master->devnull, 0) == -1 ||
-	    dup2(FD_LOG, 1) == -1 || close_range(FD_LOG + 1, ~0U, 0) == -1 ||
+	    dup2(FD_LOG, 1) == -1 || !hook_files(h) ||
 	    chdir("/") == -1 || sigprocmask(SIG_SETMASK, &none, NULL) == -1 ||
 	    signal(SIGPIPE, SIG_DFL) == SIG_ERR)
 		fatal("%s", argv[0]);

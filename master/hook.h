@@ -13,13 +13,17 @@ struct master;
  * longer than HOOK_SECONDS.
  */
 #define HOOK_SECONDS	120
-#define HOOK_ARGS_MAX	6
+
+#define HOOK_FILE_0	"/proc/self/fd/3"
+#define HOOK_FILE_1	"/proc/self/fd/4"
 
 struct hook {
 	struct master	*master;
 	pid_t		 pid;		/* 0 = does not run */
 	struct ev_timer	 timer;
 	const char	*user;		/* of the configuration */
+	int		 fd[2];		/* it has them as descriptors 3 and 4,
+					   by name HOOK_FILE_*; -1 = none */
 	/* It has ended; ok: with status 0. */
 	void		(*done)(struct hook *, bool ok);
 };

@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -16,6 +18,7 @@
 #define FILE_MAX	256		/* bytes of a name of a file */
 #define NAMES_MAX	(ACME_NAMES_MAX * (HELLO_NAME_MAX + 1))
 #define TEXT_MAX	65536
+#define FILE_SIZE_MAX	(1024 * 1024)
 
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define NEW_FLAGS	(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
@@ -359,4 +362,28 @@ store_account(const char *state, const char *directory)
 		fsync(dir);
 	close(dir);
 	return fd;
+}
+
+int
+store_copy(int fd)
+{
+	struct stat	st;
+	off_t		at = 0;
+	int		copy, saved;
+
+	if (fstat(fd, &st) == -1 || st.st_size > FILE_SIZE_MAX)
+		return -1;
+	copy = memfd_create("l4mux-copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (copy == -1)
+		return -1;
+	while (at < st.st_size)
+		if (sendfile(copy, fd, &at, (size_t)(st.st_size - at)) <= 0)
+			break;
+	if (at == st.st_size && fcntl(copy, F_ADD_SEALS, F_SEAL_SHRINK |
+	    F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+		return copy;
+	saved = errno;
+	close(copy);
+	errno = saved;
+	return -1;
 }

@@ -14,7 +14,6 @@
  *	certs/NAME.new/		a pair that is being had
  *	acme/NAME.state		ledger.h
  *	acme/HOST.key		the account key for that directory
- *	hook/NAME/		a copy of the pair for acme.on_renew
  *
  * A pair changes by one rename of the link: at every moment, also after a
  * crash, it is the old one or the new one, whole.  Master opens, moves and
@@ -51,9 +50,8 @@ char	*store_read(const char *state, const char *sub, const char *file);
 bool	store_write(const char *state, const char *sub, const char *file,
 	    const char *text, size_t len);
 
-/* Copies of the pair in force that this user alone may read, with the paths;
- * uid -1: the user stays as it is.  False with errno set. */
-bool	store_copy(const char *state, const char *name, uid_t, gid_t,
-	    char chain[4096], char key[4096]);
+/* A sealed copy in memory of what the descriptor is of, made by the kernel: no
+ * byte of a key comes into master's memory.  -1 with errno set. */
+int	store_copy(int fd);
 
 #endif

@@ -10,11 +10,11 @@
 set -eu
 
 build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
-    libjansson-dev openssl'
+    libjansson-dev libcurl4-openssl-dev ca-certificates openssl'
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd util-linux nginx ocserv openconnect openssh-client openssh-server
     chromium fail2ban python3-prometheus-client zsh fish
-    nodejs'
+    nodejs pebble faketime'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
     nginx-light libnginx-mod-stream haproxy sslh sniproxy hitch h2o lighttpd
     lighttpd-mod-openssl lighttpd-mod-deflate'

@@ -7,13 +7,19 @@ UNIT_BIN = $(addprefix $(O)/tests/unit/,$(UNIT))
 
 role_objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(1)))
 UNIT_OBJ_sign_test = $(call role_objs,keys/signer keys/pem keys/selfsign \
-	keys/check keys/describe)
+	keys/check keys/describe keys/request)
 UNIT_LIBS_sign_test = -lcrypto
 UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
 	keys/serve tlsterm/keychan tlsterm/keyprov tlsterm/remote \
 	tests/unit/keys_world)
 UNIT_OBJ_sandbox_test = $(call role_objs,worker/sandbox proxy/sandbox \
-	tlsterm/sandbox keys/sandbox)
+	tlsterm/sandbox keys/sandbox acme/sandbox)
+UNIT_OBJ_ledger_test = $(call role_objs,master/ledger)
+UNIT_OBJ_store_test = $(call role_objs,master/store)
+UNIT_OBJ_acme_test = $(call role_objs,acme/jws acme/http_url acme/talk \
+	acme/renewal acme/ca acme/http)
+UNIT_LIBS_acme_test = -lcurl -ljansson -lssl -lcrypto \
+	-Wl,--exclude-libs,libcommon.a
 UNIT_LIBS_keys_test = -lssl -lcrypto
 UNIT_LIBS_keys_start_test = -lcrypto
 UNIT_LIBS_log_test = -ljansson
