@@ -62,13 +62,13 @@ const char *ca_url(struct acme *, const char *resource);
  * A signed request, RFC 8555 6.2, again as often as a nonce was not good; with
  * the account's URL, or its key where `new_account`.  payload "" is
  * POST-as-GET.  False, the failure noted, for anything but a status of 2xx;
- * *a is set also then where an answer came (status is not 0).
+ * *ans is set also then where an answer came (status is not 0).
  */
 bool	ca_post(struct acme *, const char *url, const char *payload,
-	    bool new_account, struct http_answer *a);
+	    bool new_account, struct http_answer *ans);
 /* The same; the answer is an object, the caller's to decref. */
 json_t	*ca_post_json(struct acme *, const char *url, const char *payload,
-	    struct http_answer *a);
+	    struct http_answer *ans);
 /* Takes the value: its text, without blanks; the caller's to free. */
 char	*ca_text(json_t *);
 /* A member that is a string; "" where there is none. */

@@ -50,6 +50,8 @@ struct acme_run {
 	struct hook	 dns;
 };
 
+struct generation;
+
 struct acme {
 	struct master	*master;
 	struct acme_cert *certs;
@@ -93,6 +95,8 @@ size_t	acme_kinds(const struct conf *, enum challenge_kind first,
 /* acme_run.c */
 void	acme_run_start(struct acme *, struct acme_cert *, enum acme_kind);
 void	acme_run_stop(struct acme *);
+/* Gives a process some work that is never done; false with errno set. */
+bool	acme_run_selftest(struct master *, struct generation *, struct proc *);
 /* What the process of the step is told, of all its set-up. */
 bool	acme_run_setup(const struct proc *, struct wr *, struct ipc_msg *);
 /* What it says: policy.c. */

@@ -192,6 +192,27 @@ acme_run_start(struct acme *a, struct acme_cert *c, enum acme_kind kind)
 		ev_timer_set(a->master->ev, &r->next, ev_clock());
 }
 
+bool
+acme_run_selftest(struct master *m, struct generation *g, struct proc *p)
+{
+	struct acme_run	*r;
+
+	m->gen = g;
+	(void)acme_page(m, g->conf);
+	if ((r = calloc(1, sizeof(*r))) == NULL ||
+	    (r->cert = calloc(1, sizeof(*r->cert))) == NULL)
+		return false;
+	r->acme = m->acme;
+	r->kind = ACME_ASK;
+	r->step = RUN_TALK;
+	r->csr = empty_file();
+	r->old = empty_file();
+	r->account = empty_file();
+	r->eab = empty_file();
+	p->run = r;
+	return m->acme != NULL && r->eab != -1;
+}
+
 static void
 carry(struct ipc_msg *m, int fd)
 {

@@ -152,7 +152,7 @@ renewal_time(const struct ledger *l, double renew_at)
 	double	life = (double)(l->valid_to - l->valid_from);
 	double	left = life * renew_at;
 
-	if (l->to > l->from && l->from > l->valid_from)
+	if (l->to > l->from)
 		return l->from + (l->to - l->from) * l->spread / 1000;
 	left += (life - left) * 0.05 * l->spread / 1000;
 	return l->valid_to - (int64_t)left;
@@ -174,7 +174,8 @@ not_before(const struct ledger *l)
 int64_t
 ledger_due(const struct ledger *l, bool there, double renew_at)
 {
-	int64_t	due = there && !l->wanted ? renewal_time(l, renew_at) : 0;
+	bool	now = !there || l->wanted || l->failing != 0;
+	int64_t	due = now ? 0 : renewal_time(l, renew_at);
 
 	return later(due, not_before(l));
 }

@@ -14,6 +14,7 @@
 
 #include "common/conn.h"
 #include "common/l4.h"
+#include "acme.h"
 #include "generation.h"
 
 /* In place of those of the configuration, which a daemon may be using. */
@@ -46,7 +47,7 @@ find_role(const struct conf *conf, const char *name, enum role *role,
 	if (*role == ROLE_PROXY)
 		return conf->nupstream > 0;
 	if (*role == ROLE_ACME)
-		return false;
+		return conf->acme.on;
 	return *role == ROLE_WORKER ||
 	    (*role < ROLE__MAX && conf->nsite > 0);
 }
@@ -103,6 +104,8 @@ selftest_run(struct master *m, struct conf *conf, const char *name)
 		errx(2, "%s", g->error);
 	if (proc_init(&p, g, role, 0, pool) == -1 || ipc_pair(pair) == -1)
 		err(2, "a process to try");
+	if (role == ROLE_ACME && !acme_run_selftest(m, g, &p))
+		err(2, "work for acme");
 	p.pid = start(m, name, pair[1]);
 	close(pair[1]);
 	p.chan.fd = pair[0];

@@ -31,7 +31,8 @@ MILD_PROXY = {
     "connect to anything but the upstream": "EACCES",
     "re-aim an accepted socket (AF_UNSPEC)": "EACCES",
 }
-ROLES = ("worker", "proxy", "tlsterm", "keys")
+MILD_ACME = {**MILD_PROXY, "clear O_NONBLOCK": "EPERM"}
+ROLES = ("worker", "proxy", "tlsterm", "keys", "acme")
 
 
 class TestSelftest(Case):
@@ -44,7 +45,10 @@ class TestSelftest(Case):
                 "sites": {"s": {"names": ["s.example"], "root": dir}},
                 "upstreams": {"u": {"address": "127.0.0.1:9"}},
                 "fallback": "s", "control": dir + "/ctl", "state": dir,
-                "users": harness.USERS, **more}
+                "users": harness.USERS,
+                "acme": {"agree_to_terms": True,
+                         "directory": "https://127.0.0.1:14000/dir"},
+                **more}
         path = dir + "/l4mux.conf"
         harness.write_conf(path, conf)
         return path
@@ -61,7 +65,8 @@ class TestSelftest(Case):
         text = r.stdout + r.stderr
         self.assertEqual(0, r.returncode, text)
         want = {**MILD, **(MILD_TLSTERM if role == "tlsterm" else
-                           MILD_PROXY if role == "proxy" else {})}
+                           MILD_PROXY if role == "proxy" else
+                           MILD_ACME if role == "acme" else {})}
         lines = re.findall(r"^(.+?) +(refused: (\w+)|not refused: no \w+ here)"
                            "$", r.stdout, re.M)
         self.assertGreaterEqual(len(lines), 35)

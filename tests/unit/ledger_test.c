@@ -138,6 +138,19 @@ START_TEST(test_pauses)
 }
 END_TEST
 
+/* What was asked for before its time is tried again like anything else. */
+START_TEST(test_wanted_early)
+{
+	struct ledger	l = issued(0);
+	int64_t		now = NOW + DAY;
+
+	l.wanted = true;
+	ck_assert_int_eq(ledger_due(&l, true, 0.33), NOW + LEDGER_HOUR);
+	attempt_failed(&l, ACME_FAILED, 0, now);
+	ck_assert_int_eq(ledger_due(&l, true, 0.33), now + 60);
+}
+END_TEST
+
 START_TEST(test_five_an_hour)
 {
 	struct ledger	l = issued(0);
@@ -210,6 +223,7 @@ main(void)
 	tcase_add_test(tc, test_renewal);
 	tcase_add_test(tc, test_the_ca_suggests);
 	tcase_add_test(tc, test_pauses);
+	tcase_add_test(tc, test_wanted_early);
 	tcase_add_test(tc, test_five_an_hour);
 	tcase_add_test(tc, test_retry_after);
 	tcase_add_test(tc, test_the_other_challenge);
