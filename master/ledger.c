@@ -14,6 +14,7 @@
 #define ASK_MIN		(1 * LEDGER_HOUR)	/* RFC 9773 4.3.2 */
 #define ASK_USUAL	(6 * LEDGER_HOUR)
 #define LINE_HEAD	"l4mux-acme 1\n"
+#define DIGITS		12		/* of a number: no sum of them overflows */
 
 /* Pauses after one failure, two, ... ; the last for all that follow. */
 static const int64_t	pauses[] = {
@@ -104,7 +105,7 @@ take_number(const char *p, struct field *f)
 	    p[n + 1] > '9')
 		return NULL;
 	f->value = strtoll(p + n + 1, &end, 10);
-	if (*end != '\n' || end - (p + n + 1) > 18)
+	if (*end != '\n' || end - (p + n + 1) > DIGITS)
 		return NULL;
 	return end + 1;
 }

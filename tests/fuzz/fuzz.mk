@@ -28,6 +28,7 @@ FUZZ_ARGS_h1resp    = -max_len=2048
 FUZZ_ARGS_fspath    = -max_len=5000
 FUZZ_ARGS_ipc	    = -max_len=4096
 FUZZ_ARGS_signer    = -max_len=512
+FUZZ_ARGS_acme	    = -max_len=2048
 
 # What a target needs of a role.
 FUZZ_OBJ_http1	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http1.o request.o \
@@ -38,6 +39,9 @@ FUZZ_OBJ_fspath	= $(addprefix $(FUZZ_O)/obj/tlsterm/,fspath.o)
 FUZZ_OBJ_ipc	= $(addprefix $(FUZZ_O)/obj/proxy/,record.o)
 FUZZ_OBJ_signer	= $(addprefix $(FUZZ_O)/obj/keys/,signer.o)
 FUZZ_LIBS_signer = -lcrypto
+FUZZ_OBJ_acme	= $(addprefix $(FUZZ_O)/obj/,master/ledger.o acme/jws.o \
+	acme/http_url.o)
+FUZZ_LIBS_acme	= -lcrypto
 $(foreach t,$(FUZZ),$(eval $(FUZZ_O)/fz_$(t): $(FUZZ_OBJ_$(t))))
 
 $(FUZZ_O)/obj/%.o: %.c

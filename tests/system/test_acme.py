@@ -150,6 +150,8 @@ class TestAcme(AcmeCase):
             "rateLimited", "too many", 429, Retry_After="7000")
         d = self.start(self.conf())
         c = self.failed(d)
+        self.assertIn('l4mux_acme_failures{certificate="s"} 1',
+                      d.ctl("metrics").stdout)
         self.assertIn("rateLimited: too many", c["last_error"])
         self.assertEqual("try again", c["next"])
         self.assertAlmostEqual(time.time() + 7000, c["next_at"], delta=60)
