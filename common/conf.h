@@ -226,6 +226,8 @@ struct conf {
 		const char	*profile;	/* NULL: the CA's default */
 		double		 renew_at;
 		const char	*fallback;	/* another directory, or NULL */
+		const char	*staging;	/* to try in while it refuses,
+						   or NULL */
 		const char	*eab_kid;	/* external account, or NULL */
 		const char	*eab_key_file;
 		const char	*dns_hook;	/* program, or NULL: dns-01 */

@@ -8,6 +8,9 @@
 /*
  * Certificates of a CA: the group `acme`, and those that no site of ours shows.
  */
+#define LETS_ENCRYPT_STAGING						\
+	"https://acme-staging-v02.api.letsencrypt.org/directory"
+
 #define A(f)	offsetof(struct conf_certificate, f)
 
 const struct conf_key conf_certificate_keys[] = {
@@ -31,11 +34,14 @@ void
 conf_load_acme(struct conf_reader *r, const struct conf_key *k,
     const config_setting_t *s, void *base)
 {
-	const struct conf	*c = base;
+	struct conf	*c = base;
 
 	conf_load_optional(r, k, s, base);
 	if (s == NULL)
 		return;
+	if (c->acme.staging == NULL &&
+	    strcmp(c->acme.directory, CONF_ACME_DIRECTORY) == 0)
+		c->acme.staging = LETS_ENCRYPT_STAGING;
 	if ((c->acme.eab_kid == NULL) != (c->acme.eab_key_file == NULL))
 		conf_error(r, s, "eab_kid and eab_key_file go together: the "
 		    "CA gives both");

@@ -52,6 +52,7 @@ CONF_LOADER(conf_load_agree);
 CONF_LOADER(conf_load_challenges);
 
 /* conf_acme.c */
+#define CONF_ACME_DIRECTORY	"https://acme-v02.api.letsencrypt.org/directory"
 extern const struct conf_key conf_certificate_keys[];
 CONF_LOADER(conf_load_acme);
 CONF_LOADER(conf_load_certificates);

@@ -121,11 +121,20 @@ empty_file(void)
 	return memfd_create("l4mux-empty", MFD_CLOEXEC);
 }
 
+static bool
+run_rehearses(const struct acme_run *r)
+{
+	return r->kind == ACME_ORDER && r->cert->led.rehearse &&
+	    acme_conf(r->acme)->acme.staging != NULL;
+}
+
 static const char *
 run_directory(const struct acme_run *r)
 {
 	const struct conf	*conf = acme_conf(r->acme);
 
+	if (run_rehearses(r))
+		return conf->acme.staging;
 	return r->cert->led.directory != 0 && conf->acme.fallback != NULL ?
 	    conf->acme.fallback : conf->acme.directory;
 }
@@ -447,12 +456,12 @@ run_failed(struct acme_run *r)
 {
 	const struct conf	*conf = acme_conf(r->acme);
 	struct acme_cert	*c = r->cert;
-	uint8_t			 kinds[CHALLENGE__MAX];
-	size_t			 n = acme_kinds(conf, CHALLENGE_NONE, kinds);
+	struct ledger_ways	 w = { .fallback = conf->acme.fallback != NULL,
+		.staging = conf->acme.staging != NULL };
 	int64_t			 now = time(NULL);
 
-	ledger_failure(&c->led, &r->done, kinds, n,
-	    conf->acme.fallback != NULL, now, run_random());
+	w.nkinds = acme_kinds(conf, CHALLENGE_NONE, w.kind);
+	ledger_failure(&c->led, &r->done, &w, now, run_random());
 	log_warnx("certificate %s: %s (failure %u; next attempt in %lld s)",
 	    c->name, r->done.text, c->led.failures,
 	    (long long)(ledger_due(&c->led, c->there, conf->acme.renew_at) -
@@ -500,7 +509,13 @@ run_next(struct ev_timer *t)
 		run_start_proc(r, r->step == RUN_TALK ? ROLE_ACME : ROLE_KEYS);
 		return;
 	}
-	if (r->done.outcome == ACME_OK && r->kind == ACME_ORDER)
-		install(r);
+	if (r->done.outcome == ACME_OK && r->kind == ACME_ORDER) {
+		if (run_rehearses(r)) {
+			log_info("certificate %s: the staging directory gives "
+			    "one: on to the other", r->cert->name);
+			ledger_rehearsed(&r->cert->led, &r->done);
+		} else
+			install(r);
+	}
 	run_over(r);
 }

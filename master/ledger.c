@@ -29,7 +29,7 @@ struct field {
 };
 enum { F_ISSUED, F_VALID_FROM, F_VALID_TO, F_FAILING, F_FAILURES, F_NEXT,
 	F_SPREAD, F_CHALLENGE, F_DIRECTORY, F_FROM, F_TO, F_ASK, F_WANTED,
-	F_FAILED };
+	F_REHEARSE, F_FAILED };
 #define FIELDS	(F_FAILED + LEDGER_FAILURES)
 
 static void
@@ -50,6 +50,7 @@ to_fields(const struct ledger *l, struct field f[FIELDS])
 	f[F_TO] = (struct field){ "to", l->to };
 	f[F_ASK] = (struct field){ "ask", l->ask };
 	f[F_WANTED] = (struct field){ "wanted", l->wanted };
+	f[F_REHEARSE] = (struct field){ "rehearse", l->rehearse };
 	for (i = 0; i < LEDGER_FAILURES; i++)
 		f[F_FAILED + i] = (struct field){ "failed", l->failed[i] };
 }
@@ -86,6 +87,7 @@ from_fields(struct ledger *l, const struct field f[FIELDS])
 	l->to = f[F_TO].value;
 	l->ask = f[F_ASK].value;
 	l->wanted = f[F_WANTED].value != 0;
+	l->rehearse = f[F_REHEARSE].value != 0;
 	for (i = 0; i < LEDGER_FAILURES; i++)
 		l->failed[i] = f[F_FAILED + i].value;
 	if (f[F_CHALLENGE].value >= CHALLENGE__MAX)
@@ -209,14 +211,14 @@ ledger_success(struct ledger *l, const struct acme_done *d,
 
 /* The one after it; the first again after the last. */
 static enum challenge_kind
-next_kind(enum challenge_kind k, const uint8_t *kinds, size_t n)
+next_kind(enum challenge_kind k, const struct ledger_ways *w)
 {
 	size_t	i;
 
-	for (i = 0; i < n; i++)
-		if (kinds[i] == k)
-			return kinds[(i + 1) % n];
-	return n > 0 ? kinds[0] : CHALLENGE_NONE;
+	for (i = 0; i < w->nkinds; i++)
+		if (w->kind[i] == k)
+			return w->kind[(i + 1) % w->nkinds];
+	return w->nkinds > 0 ? w->kind[0] : CHALLENGE_NONE;
 }
 
 static int64_t
@@ -231,10 +233,21 @@ pause_after(const struct ledger *l, int64_t now, uint32_t random)
 	return p + p * (int64_t)(random % 1000) / 10000;
 }
 
+/* What was not tried yet is tried at once; after that, not where it counts. */
+static void
+refused(struct ledger *l, const struct acme_done *d,
+    const struct ledger_ways *w, int64_t now)
+{
+	l->challenge = next_kind(d->challenge, w);
+	if (l->failures < w->nkinds)
+		l->next = now;
+	else
+		l->rehearse = w->staging;
+}
+
 void
 ledger_failure(struct ledger *l, const struct acme_done *d,
-    const uint8_t *kinds, size_t nkinds, bool fallback, int64_t now,
-    uint32_t random)
+    const struct ledger_ways *w, int64_t now, uint32_t random)
 {
 	int64_t	retry = d->retry > RETRY_MAX ? RETRY_MAX : d->retry;
 
@@ -247,17 +260,21 @@ ledger_failure(struct ledger *l, const struct acme_done *d,
 	l->wanted = false;
 	strlcpy(l->error, d->text, sizeof(l->error));
 	l->next = now + pause_after(l, now, random);
-	if (d->outcome == ACME_REFUSED) {
-		l->challenge = next_kind(d->challenge, kinds, nkinds);
-		/* What was not tried yet is tried at once. */
-		if (l->failures < nkinds)
-			l->next = now;
-	}
+	if (d->outcome == ACME_REFUSED)
+		refused(l, d, w, now);
 	/* The other CA is not tired of us. */
-	if (fallback && l->failures % 2 == 0)
+	if (w->fallback && l->failures % 2 == 0)
 		l->directory = !l->directory;
 	else
 		l->next = later(l->next, now + retry);
+}
+
+void
+ledger_rehearsed(struct ledger *l, const struct acme_done *d)
+{
+	l->rehearse = false;
+	l->challenge = d->challenge;
+	l->next = 0;
 }
 
 void

@@ -30,6 +30,7 @@ struct ledger {
 	uint32_t directory;	/* 0, or 1: the fall-back */
 	int64_t	from, to;	/* window that the CA suggests (RFC 9773) */
 	int64_t	ask;		/* when to ask again; 0 = now */
+	bool	rehearse;	/* in the staging directory, until it works */
 	bool	wanted;		/* somebody asked for it: due now */
 	char	error[ACME_TEXT_MAX];	/* of the last attempt; "" */
 };
@@ -48,14 +49,20 @@ int64_t	ledger_due(const struct ledger *, bool there, double renew_at);
 const char *ledger_refuses(const struct ledger *, int64_t now);
 
 /*
- * An attempt is over.  kinds are those that are configured: after one that was
- * refused the next is tried.  random has any 32 bits.
+ * An attempt is over.  random has any 32 bits.  After a kind of challenge that
+ * was refused the next of those configured is tried.
  */
+struct ledger_ways {
+	uint8_t	 kind[CHALLENGE__MAX];
+	size_t	 nkinds;
+	bool	 fallback, staging;	/* there are such directories */
+};
 void	ledger_success(struct ledger *, const struct acme_done *,
 	    const struct cert_info *, int64_t now, uint32_t random);
 void	ledger_failure(struct ledger *, const struct acme_done *,
-	    const uint8_t *kinds, size_t nkinds, bool fallback, int64_t now,
-	    uint32_t random);
+	    const struct ledger_ways *, int64_t now, uint32_t random);
+/* The staging directory gave one: the other may be tried again, now. */
+void	ledger_rehearsed(struct ledger *, const struct acme_done *);
 /* The CA was asked when to renew. */
 void	ledger_asked(struct ledger *, const struct acme_done *, int64_t now,
 	    uint32_t random);

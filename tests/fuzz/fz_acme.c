@@ -63,7 +63,7 @@ fuzz_ledger(const char *text)
 {
 	struct ledger		a, b;
 	struct acme_done	d = { .outcome = ACME_REFUSED };
-	const uint8_t		kinds[] = { CHALLENGE_HTTP };
+	struct ledger_ways	w = { { CHALLENGE_HTTP }, 1, true, true };
 	char			out[LEDGER_TEXT_MAX];
 
 	if (!ledger_parse(&a, text))
@@ -72,7 +72,7 @@ fuzz_ledger(const char *text)
 	must(ledger_parse(&b, out) && memcmp(&a, &b, sizeof(a)) == 0,
 	    "the ledger");
 	(void)ledger_due(&a, true, 0.33);
-	ledger_failure(&a, &d, kinds, 1, true, INT64_C(1800000000), 7);
+	ledger_failure(&a, &d, &w, INT64_C(1800000000), 7);
 	must(ledger_due(&a, true, 0.33) >= a.next, "a pause");
 }
 

@@ -334,6 +334,22 @@ class TestAcme(AcmeCase):
         self.issued(d)
         self.assertEqual(1, second.count("neworder"))
 
+    def test_AC9_staging_while_refused(self):
+        second = acme_ca.CA(self.dir, certs.Authority(
+            tempfile.mkdtemp(dir=self.dir)), self.plain)
+        self.addCleanup(second.stop)
+        with open(self.ca.ca_file, "a") as f, open(second.ca_file) as g:
+            f.write(g.read())
+        fetch, self.ca.fetch = self.ca.fetch, lambda *args: b"no"
+        d = self.start(self.conf(staging=second.url("dir"),
+                                 challenges=["http-01"]))
+        self.assertIn("unauthorized", self.failed(d, 1)["last_error"])
+        self.ca.fetch = fetch
+        self.renew(d)
+        self.issued(d)
+        self.assertEqual((1, 2), (second.count("finalize"),
+                                  self.ca.count("neworder")))
+
     def test_AC10_reload_meanwhile(self):
         """Whose names stay goes on; the others are dropped."""
         there, go = threading.Event(), threading.Event()

@@ -8,7 +8,8 @@
 #define NOW	INT64_C(1800000000)
 #define DAY	INT64_C(86400)
 
-static const uint8_t	both[] = { CHALLENGE_HTTP, CHALLENGE_TLS };
+static const struct ledger_ways	both = { { CHALLENGE_HTTP, CHALLENGE_TLS }, 2,
+	false, true };
 
 /* A certificate of 90 days that was had just now. */
 static struct ledger
@@ -31,7 +32,7 @@ attempt_failed(struct ledger *l, enum acme_outcome outcome, uint32_t retry,
 	struct acme_done	d = { .outcome = outcome, .retry = retry,
 		.challenge = CHALLENGE_HTTP, .text = "it \"failed\"" };
 
-	ledger_failure(l, &d, both, nitems(both), false, now, 0);
+	ledger_failure(l, &d, &both, now, 0);
 }
 
 START_TEST(test_text)
@@ -188,9 +189,28 @@ START_TEST(test_the_other_challenge)
 	ck_assert_int_eq(l.next, NOW + 80 * DAY);
 	attempt_failed(&l, ACME_REFUSED, 0, NOW + 80 * DAY);
 	ck_assert_int_eq(l.next, NOW + 80 * DAY + 120);
+	ck_assert(l.rehearse);
 	/* What has nothing to do with challenges changes none. */
 	attempt_failed(&l, ACME_FAILED, 0, NOW + 80 * DAY);
 	ck_assert_int_eq(l.challenge, CHALLENGE_TLS);
+}
+END_TEST
+
+START_TEST(test_rehearsal)
+{
+	struct ledger		l = issued(0);
+	struct acme_done	d = { .challenge = CHALLENGE_HTTP };
+
+	attempt_failed(&l, ACME_REFUSED, 0, NOW + 80 * DAY);
+	ck_assert(!l.rehearse);
+	attempt_failed(&l, ACME_REFUSED, 0, NOW + 80 * DAY);
+	ck_assert(l.rehearse);
+	ledger_rehearsed(&l, &d);
+	ck_assert(!l.rehearse);
+	ck_assert_int_eq(l.challenge, CHALLENGE_HTTP);
+	/* The failures are not forgotten: they are what limits it. */
+	ck_assert_uint_eq(l.failures, 2);
+	ck_assert_int_lt(ledger_due(&l, true, 0.33), NOW + 80 * DAY);
 }
 END_TEST
 
@@ -199,15 +219,17 @@ START_TEST(test_the_other_directory)
 	struct ledger		l = issued(0);
 	struct acme_done	d = { .outcome = ACME_LIMITED,
 		.retry = 7 * 86400 };
+	struct ledger_ways	w = both;
 	int64_t			now = NOW + 80 * DAY;
 
-	ledger_failure(&l, &d, both, nitems(both), true, now, 0);
+	w.fallback = true;
+	ledger_failure(&l, &d, &w, now, 0);
 	ck_assert_int_eq(l.directory, 0);
-	ledger_failure(&l, &d, both, nitems(both), true, now, 0);
+	ledger_failure(&l, &d, &w, now, 0);
 	ck_assert_int_eq(l.directory, 1);
 	ck_assert_int_eq(l.next, now + 120);
-	ledger_failure(&l, &d, both, nitems(both), true, now, 0);
-	ledger_failure(&l, &d, both, nitems(both), true, now, 0);
+	ledger_failure(&l, &d, &w, now, 0);
+	ledger_failure(&l, &d, &w, now, 0);
 	ck_assert_int_eq(l.directory, 0);
 }
 END_TEST
@@ -227,6 +249,7 @@ main(void)
 	tcase_add_test(tc, test_five_an_hour);
 	tcase_add_test(tc, test_retry_after);
 	tcase_add_test(tc, test_the_other_challenge);
+	tcase_add_test(tc, test_rehearsal);
 	tcase_add_test(tc, test_the_other_directory);
 	suite_add_tcase(s, tc);
 	return suite_run_pure(s);

@@ -190,6 +190,7 @@ dump_acme(FILE *f, const struct conf *c)
 	dump_str(f, "profile", c->acme.profile);
 	dump_num(f, "renew_at", c->acme.renew_at);
 	dump_str(f, "fallback", c->acme.fallback);
+	dump_str(f, "staging", c->acme.staging);
 	dump_str(f, "eab_kid", c->acme.eab_kid);
 	dump_str(f, "eab_key_file", c->acme.eab_key_file);
 	dump_str(f, "dns_hook", c->acme.dns_hook);
