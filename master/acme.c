@@ -74,6 +74,15 @@ acme_find(const struct master *m, const char *name)
 	return NULL;
 }
 
+const struct proc *
+acme_proc(const struct master *m)
+{
+	const struct acme_run	*r = m->acme == NULL ? NULL : m->acme->run;
+
+	return r != NULL && r->proc.gen != NULL &&
+	    r->proc.role == ROLE_ACME && r->proc.pid > 0 ? &r->proc : NULL;
+}
+
 static void
 names_free(struct conf_strs *s)
 {
@@ -266,6 +275,7 @@ acme_up(struct master *m)
 		old = c->next;
 		cert_free(c);
 	}
+	acme_hook_renewed(a);
 	acme_poke(m);
 }
 

@@ -23,7 +23,7 @@ struct acme_cert {
 	bool		 held;		/* a site or upstream shows it */
 	bool		 there;		/* one of these names is in force */
 	struct ledger	 led;
-	bool		 renewed;	/* acme.on_renew is to be told */
+	bool		 renewed;	/* acme.on_renew is to be called */
 };
 
 /* One piece of work; see acme_run.c. */
@@ -58,6 +58,7 @@ struct acme {
 	struct acme_run	*run;		/* NULL: nothing is being done */
 	struct ev_timer	 timer;		/* when there is something to do */
 	struct hook	 hook;		/* acme.on_renew, dns_hook clear */
+	char		*told;		/* the certificate it is called for */
 	struct dns_value *clear;	/* values that the hook is to take
 					   away again, a list */
 	struct challenges *page;
@@ -80,6 +81,8 @@ int	acme_page(struct master *, const struct conf *);
 const struct acme_cert *acme_list(const struct master *);
 /* By its name or one of those it is for; NULL. */
 struct acme_cert *acme_find(const struct master *, const char *name);
+/* The process that talks to a CA now, or NULL. */
+const struct proc *acme_proc(const struct master *);
 /* `l4muxctl renew` and `revoke`: what stands against it, or NULL. */
 const char *acme_renew(struct master *, const char *name);
 const char *acme_revoke(struct master *, const char *name);
@@ -111,7 +114,9 @@ void	acme_run_gone(struct proc *);
 void	acme_run_go(struct acme_run *, bool ok);
 
 /* acme_hook.c: programs of the administrator's. */
-void	acme_hook_renewed(struct acme *, struct acme_cert *);
+/* Calls acme.on_renew for all of which it does not know yet; again at the next
+ * generation where it fails. */
+void	acme_hook_renewed(struct acme *);
 /* A value of the DNS is not needed any more, from acme_hook_flush() on. */
 void	acme_hook_clear(struct acme *, const struct challenge *);
 void	acme_hook_flush(struct acme *);

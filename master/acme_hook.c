@@ -18,8 +18,19 @@ static void	hook_next(struct acme *);
 static void
 hook_done(struct hook *h, bool ok)
 {
-	(void)ok;
-	hook_next(container_of(h, struct acme, hook));
+	struct acme		*a = container_of(h, struct acme, hook);
+	struct acme_cert	*c = a->told == NULL ? NULL :
+				    acme_find(a->master, a->told);
+
+	if (c != NULL && ok) {
+		c->led.untold = false;
+		acme_save(a, c);
+	} else if (c != NULL)
+		log_warnx("certificate %s: acme.on_renew failed: it is called "
+		    "again at the next reload or start", c->name);
+	free(a->told);
+	a->told = NULL;
+	hook_next(a);
 }
 
 static bool
@@ -84,10 +95,12 @@ renewed_next(struct acme *a)
 	c->renewed = false;
 	if (program == NULL)
 		return true;
-	if (renewed_open(a, c->name))
-		hook_run(a, (char *[]){ (char *)program, c->name, HOOK_FILE_0,
-		    HOOK_FILE_1, NULL });
-	else
+	if (renewed_open(a, c->name)) {
+		if (hook_run(a, (char *[]){ (char *)program, c->name,
+		    HOOK_FILE_0, HOOK_FILE_1, NULL }) &&
+		    (a->told = strdup(c->name)) == NULL)
+			fatal("strdup");
+	} else
 		log_warn("acme.on_renew: %s: its files", c->name);
 	renewed_close(a);
 	return true;
@@ -105,10 +118,14 @@ hook_next(struct acme *a)
 }
 
 void
-acme_hook_renewed(struct acme *a, struct acme_cert *c)
+acme_hook_renewed(struct acme *a)
 {
-	c->renewed = true;
-	hook_next(a);
+	struct acme_cert	*c;
+
+	for (c = a->certs; c != NULL; c = c->next)
+		c->renewed = c->led.untold && c->there;
+	if (acme_conf(a)->acme.on_renew != NULL)
+		hook_next(a);
 }
 
 void
@@ -159,6 +176,8 @@ acme_hook_stop(struct acme *a)
 	struct dns_value	*v;
 
 	hook_stop(&a->hook);
+	free(a->told);
+	a->told = NULL;
 	while ((v = a->clear) != NULL) {
 		a->clear = v->next;
 		free(v);

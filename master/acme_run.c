@@ -448,7 +448,8 @@ install(struct acme_run *r)
 	    r->info.issuer);
 	if (c->held)
 		a->installs++;
-	acme_hook_renewed(a, c);
+	acme_save(a, c);
+	acme_hook_renewed(a);
 }
 
 static void

@@ -29,7 +29,7 @@ struct field {
 };
 enum { F_ISSUED, F_VALID_FROM, F_VALID_TO, F_FAILING, F_FAILURES, F_NEXT,
 	F_SPREAD, F_CHALLENGE, F_DIRECTORY, F_FROM, F_TO, F_ASK, F_WANTED,
-	F_REHEARSE, F_FAILED };
+	F_REHEARSE, F_UNTOLD, F_FAILED };
 #define FIELDS	(F_FAILED + LEDGER_FAILURES)
 
 static void
@@ -51,6 +51,7 @@ to_fields(const struct ledger *l, struct field f[FIELDS])
 	f[F_ASK] = (struct field){ "ask", l->ask };
 	f[F_WANTED] = (struct field){ "wanted", l->wanted };
 	f[F_REHEARSE] = (struct field){ "rehearse", l->rehearse };
+	f[F_UNTOLD] = (struct field){ "untold", l->untold };
 	for (i = 0; i < LEDGER_FAILURES; i++)
 		f[F_FAILED + i] = (struct field){ "failed", l->failed[i] };
 }
@@ -88,6 +89,7 @@ from_fields(struct ledger *l, const struct field f[FIELDS])
 	l->ask = f[F_ASK].value;
 	l->wanted = f[F_WANTED].value != 0;
 	l->rehearse = f[F_REHEARSE].value != 0;
+	l->untold = f[F_UNTOLD].value != 0;
 	for (i = 0; i < LEDGER_FAILURES; i++)
 		l->failed[i] = f[F_FAILED + i].value;
 	if (f[F_CHALLENGE].value >= CHALLENGE__MAX)
@@ -207,6 +209,7 @@ ledger_success(struct ledger *l, const struct acme_done *d,
 	l->challenge = d->challenge;
 	l->directory = directory;
 	l->spread = random % 1000;
+	l->untold = true;
 }
 
 /* The one after it; the first again after the last. */

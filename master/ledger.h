@@ -31,6 +31,7 @@ struct ledger {
 	int64_t	from, to;	/* window that the CA suggests (RFC 9773) */
 	int64_t	ask;		/* when to ask again; 0 = now */
 	bool	rehearse;	/* in the staging directory, until it works */
+	bool	untold;		/* acme.on_renew has not returned 0 since */
 	bool	wanted;		/* somebody asked for it: due now */
 	char	error[ACME_TEXT_MAX];	/* of the last attempt; "" */
 };

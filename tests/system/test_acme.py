@@ -361,6 +361,10 @@ class TestAcme(AcmeCase):
         conf = self.conf()
         d = self.start(conf)
         self.assertTrue(there.wait(30))
+        (p,) = d.processes("acme")
+        self.assertLessEqual({"uid", "chroot", "seccomp", "landlock"},
+                             set(p["mechanisms"]))
+        self.assertEqual("running", p["state"])
         self.assertEqual(0, d.ctl("reload").returncode)
         go.set()
         self.issued(d)
@@ -381,6 +385,29 @@ class TestAcme(AcmeCase):
         self.renew(d)
         poll(lambda: self.cert(d)["names"] == ["s.example", "t.example"], 30,
              why=d.log.tail)
+
+    def test_AC13_on_renew_is_called_until_it_works(self):
+        path = self.dir + "/hook"
+        told = self.dir + "/told"
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\n[ -e %s/ready ] || exit 1\n"
+                    "cat \"$2\" \"$3\" >%s/$1\n" % (self.dir, told))
+        os.chmod(path, 0o755)
+        os.mkdir(told)
+        os.chown(told, 64006, 64006)
+        d = self.start(self.conf(on_renew=path))
+        d.log.wait("on_renew failed", seconds=30)
+        d.stop()
+        open(self.dir + "/ready", "w").close()
+        d = self.start(self.conf(on_renew=path))
+        poll(lambda: os.path.exists(told + "/s") and
+             open(told + "/s").read() == "".join(self.pair()), 30,
+             why=d.log.tail)
+        self.assertEqual(64006, os.stat(told + "/s").st_uid)
+        mark = d.log.mark()
+        self.assertEqual(0, d.ctl("reload").returncode)
+        d.stop()
+        self.assertNotIn("hook s: started", "\n".join(d.log.lines[mark:]))
 
     def test_AC12_what_is_kept_is_damaged(self):
         d = self.again(self.conf())
