@@ -14,6 +14,7 @@ UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
 	tests/unit/keys_world)
 UNIT_OBJ_sandbox_test = $(call role_objs,worker/sandbox proxy/sandbox \
 	tlsterm/sandbox keys/sandbox acme/sandbox)
+UNIT_OBJ_challenge_test = $(call role_objs,worker/challenge)
 UNIT_OBJ_ledger_test = $(call role_objs,master/ledger)
 UNIT_OBJ_store_test = $(call role_objs,master/store)
 UNIT_OBJ_acme_test = $(call role_objs,acme/jws acme/http_url acme/talk \

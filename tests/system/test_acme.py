@@ -138,12 +138,16 @@ class TestAcme(AcmeCase):
                 s.sendall(b"GET /.well-known/acme-challenge/%s HTTP/1.1\r\n"
                           b"Host: s.example\r\n\r\n" % (b"x" * 22))
                 asked.append(net.read_line(s))
+            # Who says nothing may be the authority, for a while.
+            with net.tcp(self.plain) as s:
+                asked.append(net.read_line(s))
         self.ca.answer["chall"] = chall
         self.issued(self.start(self.conf(more={
             "upstreams": {"up": {"address": up.address}},
+            "limits": {"hello_timeout": 0.5},
             "routes": ({"listen": "127.0.0.1:%d" % self.plain,
                         "to": "up"},)})))
-        self.assertEqual([b"I am up\n"], asked)
+        self.assertEqual([b"I am up\n"] * 2, asked)
 
     def test_AC3_slow_down(self):
         self.ca.answer["neworder"] = lambda ca, r: acme_ca.problem(
@@ -194,6 +198,25 @@ class TestAcme(AcmeCase):
                 self.assertIn(want, self.failed(d)["last_error"])
                 self.assertTrue(self.served())
                 d.stop()
+
+    def test_AC3_endless(self):
+        """Nobody waits for one that never decides."""
+        def pending(ca, r):
+            status, headers, doc = ca.on_authz(r)
+            return status, headers, {**doc, "status": "pending"}
+        self.ca.answer["authz"] = pending
+        d = self.start(self.conf())
+        self.ca.await_count("authz", 4)
+        self.assertTrue(self.served())
+        self.assertEqual("being had", self.cert(d)["next"])
+        d.stop()
+
+        def later(ca, r):
+            status, headers, doc = pending(ca, r)
+            return status, {"Retry_After": "4000"}, doc
+        self.ca.answer["authz"] = later
+        d = self.start(self.conf())
+        self.assertIn("still pending", self.failed(d)["last_error"])
 
     def test_AC4_other_names_are_not_answered_for(self):
         def authz(ca, r):

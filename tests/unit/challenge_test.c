@@ -9,6 +9,7 @@
 #include "common/l4.h"
 #include "monotone.h"
 #include "tests/unit/suite.h"
+#include "worker/worker.h"
 
 static enum verdict
 parse_fn(const uint8_t *p, size_t len, size_t *need, void *token)
@@ -155,6 +156,125 @@ START_TEST(test_page_is_masters)
 }
 END_TEST
 
+#define ALPN	"\x0a" CHALLENGE_ALPN
+
+static const struct {
+	const char	*sni, *alpn;
+	bool		 cut;
+	enum challenge_verdict want;
+} hellos[] = {
+	{ "a.test", ALPN, false, CHALLENGE_IS },
+	{ "b.test", ALPN, false, CHALLENGE_IS_NOT },
+	{ "", ALPN, false, CHALLENGE_IS_NOT },
+	{ "a.test", ALPN "\x02h2", false, CHALLENGE_IS_NOT },
+	{ "a.test", "\x02h2" ALPN, false, CHALLENGE_IS_NOT },
+	{ "a.test", "\x02h2", false, CHALLENGE_IS_NOT },
+	{ "a.test", "\x0a" "acme-tls/2", false, CHALLENGE_IS_NOT },
+	{ "a.test", ALPN, true, CHALLENGE_IS_NOT },
+	{ "a.test", "", false, CHALLENGE_IS_NOT },
+};
+
+static struct conf	conf;
+
+/* A worker with these challenges open. */
+static struct worker
+worker_with(const struct challenge *c, size_t n)
+{
+	struct challenges	*page;
+	struct worker		 w;
+	size_t			 i;
+
+	memset(&w, 0, sizeof(w));
+	conf.limits.hello_bytes = 1024;
+	w.child.conf = &conf;
+	close(challenges_create(&page));
+	for (i = 0; i < n; i++)
+		ck_assert(challenges_add(page, &c[i]));
+	w.challenges = page;
+	return w;
+}
+
+START_TEST(test_hello)
+{
+	struct challenge	c = make(CHALLENGE_TLS, "a.test", "t");
+	struct worker		w = worker_with(&c, 1), none;
+	struct facts		f;
+	size_t			wait = 0;
+
+	memset(&f, 0, sizeof(f));
+	f.hello = FACT_KNOWN;
+	f.proto_yes = 1u << PROTO_TLS;
+	snprintf(f.tls.sni, sizeof(f.tls.sni), "%s", hellos[_i].sni);
+	f.tls.alpnlen = (uint8_t)strlen(hellos[_i].alpn);
+	memcpy(f.tls.alpn, hellos[_i].alpn, f.tls.alpnlen);
+	f.tls.alpn_cut = hellos[_i].cut;
+	ck_assert_int_eq(challenge_look(&w, &f, NULL, 0, false, &wait),
+	    hellos[_i].want);
+	none = worker_with(NULL, 0);
+	ck_assert_int_eq(challenge_look(&none, &f, NULL, 0, false, &wait),
+	    CHALLENGE_IS_NOT);
+}
+END_TEST
+
+#define OURS	"GET " CHALLENGE_PATH "ours HTTP/1.1\r\n"
+
+static const struct {
+	const char	*bytes;
+	bool		 final;
+	enum challenge_verdict want;
+} requests[] = {
+	{ OURS, false, CHALLENGE_IS },
+	{ OURS, true, CHALLENGE_IS },
+	{ "GET " CHALLENGE_PATH "our", false, CHALLENGE_MAY_BE },
+	{ "GET " CHALLENGE_PATH "our", true, CHALLENGE_IS_NOT },
+	{ "GET " CHALLENGE_PATH "theirs HTTP/1.1\r\n", false,
+	    CHALLENGE_IS_NOT },
+	{ "GET / HTTP/1.1\r\n", false, CHALLENGE_IS_NOT },
+	{ "", false, CHALLENGE_MAY_BE },
+	{ "", true, CHALLENGE_IS_NOT },
+	{ "\x16\x03\x01", false, CHALLENGE_MAY_BE },
+	{ "\x16\x03\x01", true, CHALLENGE_IS_NOT },
+	{ "SSH-2.0-x\r\n", false, CHALLENGE_IS_NOT },
+};
+
+START_TEST(test_request)
+{
+	struct challenge	c = make(CHALLENGE_HTTP, "a.test", "ours");
+	struct worker		w = worker_with(&c, 1);
+	const uint8_t		*p = (const uint8_t *)requests[_i].bytes;
+	size_t			len = strlen(requests[_i].bytes), wait = 0;
+	struct facts		f;
+	enum challenge_verdict	v;
+
+	memset(&f, 0, sizeof(f));
+	facts_learn(&f, p, len, false);
+	v = challenge_look(&w, &f, p, len, requests[_i].final, &wait);
+	ck_assert_int_eq(v, requests[_i].want);
+	if (v == CHALLENGE_MAY_BE)
+		ck_assert_uint_gt(wait, len);
+}
+END_TEST
+
+/* Too large to be one: what is waited for is bounded. */
+START_TEST(test_large_hello)
+{
+	struct challenge	c = make(CHALLENGE_TLS, "a.test", "t");
+	struct worker		w = worker_with(&c, 1);
+	struct facts		f;
+	size_t			wait = 0;
+
+	memset(&f, 0, sizeof(f));
+	f.hello = FACT_PENDING;
+	f.proto_yes = 1u << PROTO_TLS;
+	f.need = 1024;
+	ck_assert_int_eq(challenge_look(&w, &f, NULL, 0, false, &wait),
+	    CHALLENGE_MAY_BE);
+	f.need = 1025;
+	ck_assert_int_eq(challenge_look(&w, &f, NULL, 0, false, &wait),
+	    CHALLENGE_IS_NOT);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -166,6 +286,9 @@ main(void)
 	tcase_add_test(tc, test_page);
 	tcase_add_test(tc, test_page_is_bounded);
 	tcase_add_test(tc, test_page_is_masters);
+	tcase_add_loop_test(tc, test_hello, 0, nitems(hellos));
+	tcase_add_loop_test(tc, test_request, 0, nitems(requests));
+	tcase_add_test(tc, test_large_hello);
 	suite_add_tcase(s, tc);
 	return suite_run_pure(s);
 }
