@@ -45,7 +45,7 @@ $(O)/tests/unit/%: tests/unit/%.c $(LIBCOMMON)
 	    $(LIBS_common)
 
 # Roles that misbehave in every way there is, for tests/system; never installed.
-CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm)
+CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm acme)
 $(CAPTURED): $(O)/tests/captured/%: tests/captured/%.c \
     tests/captured/captured.c tests/captured/captured.h $(LIBCOMMON)
 	@mkdir -p $(@D)

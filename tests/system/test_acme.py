@@ -393,6 +393,24 @@ class TestAcme(AcmeCase):
         self.issued(d)
         self.assertEqual(1, self.ca.count("neworder"))
 
+    def test_AC10_upgrade_meanwhile(self):
+        """What is under way is dropped, and begun anew."""
+        there, go = threading.Event(), threading.Event()
+
+        def stall(ca, r):
+            there.set()
+            go.wait(30)
+        self.ca.answer["neworder"] = stall
+        d = self.start(self.conf())
+        self.assertTrue(there.wait(30))
+        r = d.ctl("upgrade")
+        self.assertEqual((0, ""), (r.returncode, r.stderr))
+        go.set()
+        self.issued(d)
+        poll(lambda: not d.processes("acme"))
+        self.assert_whole()
+        self.assertEqual(0, self.cert(d)["failures"])
+
     def test_AC11_names_changed(self):
         d = self.again(self.conf())
         d.stop()
