@@ -164,8 +164,8 @@ enum fallback {
 };
 
 enum conf_user {
-	USER_WORKER, USER_PROXY, USER_TLSTERM, USER_KEYS, USER_ACME,
-	USER_HOOK, USER__MAX
+	USER_WORKER, USER_PROXY, USER_TLSTERM, USER_KEYS, USER_ACME, USER_HOOK,
+	USER_METRICS, USER__MAX
 };
 
 struct conf {
@@ -196,6 +196,8 @@ struct conf {
 		uint32_t loop;		/* live sessions of one proxy from
 					   this host's own addresses that have
 					   had no answer yet; default 512 */
+		uint32_t cache;		/* bytes of files that each tlsterm
+					   keeps; 0 = none */
 	} limits;
 
 	const char	*user[USER__MAX];	/* name or numeric uid */
@@ -210,7 +212,7 @@ struct conf {
 		bool		 connections;
 		uint32_t	 rate;		/* lines a second */
 	} log;
-	const char	*metrics;	/* "HOST:PORT" or NULL */
+	struct conf_listener *metrics;	/* NULL: none */
 	struct {
 		const char	*min;		/* "1.2" or "1.3" */
 		struct conf_strs groups;	/* n = 0: OpenSSL's */
@@ -267,6 +269,21 @@ static inline const struct conf_site *
 conf_holder(const struct conf *c, uint32_t i)
 {
 	return i < c->nsite ? &c->site[i] : &c->upstream[i - c->nsite].tls;
+}
+
+/*
+ * All that is bound, by one index: the listeners of connections, then that of
+ * metrics, if there is one.
+ */
+static inline uint32_t
+conf_nbound(const struct conf *c)
+{
+	return (uint32_t)c->nlistener + (c->metrics != NULL);
+}
+static inline const struct conf_listener *
+conf_bound(const struct conf *c, uint32_t i)
+{
+	return i < c->nlistener ? &c->listener[i] : c->metrics;
 }
 
 /* "site blog", "upstream reality", "close", "reset": the name for people is

@@ -20,6 +20,7 @@ const struct conf_key conf_listener_keys[] = {
 	{ .name = NULL }
 };
 
+#define METRICS_BACKLOG	128
 #define METRICS_BIND	UINT32_MAX	/* in binds, in place of an index */
 
 static bool
@@ -77,7 +78,7 @@ bind_add(struct conf_reader *r, const config_setting_t *s,
 	struct conf	*c = r->conf;
 
 	if (bind_conflict(r, a, &with)) {
-		conf_quote(ours, index == METRICS_BIND ? c->metrics :
+		conf_quote(ours, index == METRICS_BIND ? c->metrics->name :
 		    c->listener[index].name);
 		if (with == METRICS_BIND)
 			conf_error(r, s, "%s: metrics uses this address",
@@ -207,18 +208,21 @@ void
 conf_load_metrics(struct conf_reader *r, const struct conf_key *k,
     const config_setting_t *s, void *base)
 {
-	struct conf	*c = base;
-	struct addr	 addr[2];
-	const char	*v;
-	size_t		 i, n;
+	struct conf		*c = base;
+	struct conf_listener	*l;
+	const char		*v;
+	size_t			 i;
 
 	(void)k;
 	if (s == NULL || (v = conf_string(r, s)) == NULL)
 		return;
-	c->metrics = conf_strdup(r->arena, v);
-	n = bind_addresses(r, s, v, addr);
-	for (i = 0; i < n; i++)
-		if (!bind_add(r, s, &addr[i], METRICS_BIND))
+	l = c->metrics = conf_alloc(r->arena, 1, sizeof(*l));
+	l->name = conf_strdup(r->arena, v);
+	l->line = conf_line(r, s);
+	l->backlog = METRICS_BACKLOG;
+	l->naddr = bind_addresses(r, s, v, l->addr);
+	for (i = 0; i < l->naddr; i++)
+		if (!bind_add(r, s, &l->addr[i], METRICS_BIND))
 			break;
 }
 
@@ -257,6 +261,6 @@ conf_own_listener(struct conf_reader *r, const char *host, uint16_t port)
 		}
 	if (!own)
 		return NULL;
-	return index == METRICS_BIND ? r->conf->metrics :
+	return index == METRICS_BIND ? r->conf->metrics->name :
 	    r->conf->listener[index].name;
 }

@@ -42,6 +42,8 @@ static const struct conf_key limits_keys[] = {
 	  .offset = F(limits.idle_timeout), .max = YEAR, .def = 300 },
 	{ .name = "loop", .load = conf_load_u32, .offset = F(limits.loop),
 	  .max = INT32_MAX, .def = 512 },
+	{ .name = "cache", .load = conf_load_u32, .offset = F(limits.cache),
+	  .max = UINT32_MAX, .def = 32 * 1024 * 1024 },
 	{ .name = NULL }
 };
 
@@ -58,6 +60,8 @@ static const struct conf_key users_keys[] = {
 	  .text = "l4mux-acme" },
 	{ .name = "hook", .load = conf_load_user, .offset = F(user[USER_HOOK]),
 	  .text = "l4mux-hook" },
+	{ .name = "metrics", .load = conf_load_user,
+	  .offset = F(user[USER_METRICS]), .text = "l4mux-metrics" },
 	{ .name = NULL }
 };
 

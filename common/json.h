@@ -10,7 +10,8 @@
  * a limit.  The document is ASCII throughout: every other character is written
  * as \uXXXX, so that no byte of it means anything to a terminal, and a byte
  * that is not UTF-8 becomes U+FFFD.  Errors are sticky: write everything, then
- * look once.  There is no parser here, and none in the daemon.
+ * look once.  There is no parser here; of the daemon, only the
+ * metrics process has one, and reads what master wrote.
  *
  * `key` is the member's name inside an object and NULL inside an array or at
  * the top; a key where none belongs, or none where one does, is an error.

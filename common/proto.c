@@ -11,6 +11,7 @@ role_name(enum role role)
 		[ROLE_TLSTERM] = "tlsterm",
 		[ROLE_KEYS] = "keys",
 		[ROLE_ACME] = "acme",
+		[ROLE_METRICS] = "metrics",
 	};
 
 	return role < nitems(names) ? names[role] : "?";

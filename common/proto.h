@@ -9,7 +9,8 @@
  */
 enum role {
 	ROLE_MASTER, ROLE_WORKER, ROLE_PROXY, ROLE_TLSTERM, ROLE_KEYS,
-	ROLE_ACME, ROLE__MAX
+	ROLE_METRICS, ROLE_ACME,
+	ROLE__MAX
 };
 const char *role_name(enum role);
 
@@ -32,6 +33,7 @@ enum ipc_type {
 				   u16 count, str name ... */
 	IPC_CHECK_PAIR,		/* +file chain, +file key: u16 count,
 				   str name ... */
+	IPC_HISTORY,		/* +file of HISTORY_BYTES */
 	IPC_START,		/* u8 privileged, u8 strict */
 	IPC_CHALLENGES,		/* +file: the page of challenge.h */
 	IPC_MAKE_CSR,		/* +file key, PEM, +file request, DER, to be
@@ -56,6 +58,8 @@ enum ipc_type {
 				   IPC_ACME_GO follows: acme_wire.h */
 	IPC_ACME_CHAIN,		/* acme: blob, the next bytes of what came */
 	IPC_ACME_DONE,		/* acme: acme_wire.h */
+	IPC_ASK,		/* metrics: u8 enum ipc_report; IPC_REPORT follows,
+				   not more often than master likes */
 
 	/* master to a child that runs */
 	IPC_DRAIN = 96,		/* take nothing new, finish, exit */
@@ -71,6 +75,8 @@ enum ipc_type {
 	IPC_KILL,		/* u64 connection; the answer has the same id */
 	IPC_ACME_GO,		/* to acme: u8, is the challenge answered? */
 
+	IPC_REPORT,		/* +file, a document: u8 enum ipc_report */
+
 	/* through an inbox */
 	IPC_CONN = 128,		/* +sockets: conn.h */
 	IPC_SESSION,		/* +2 sockets, +0, 2 or 4 ends of pipes:
@@ -80,6 +86,19 @@ enum ipc_type {
 	IPC_SIGN = 160,		/* sign.h */
 	IPC_SIGNED,
 };
+
+/* The documents that the metrics process gets. */
+enum ipc_report {
+	REPORT_COUNTERS,	/* status, routes, upstreams, certificates,
+				   metrics: members of those names, as in
+				   docs/control.md */
+	REPORT_SESSIONS,	/* sessions, REPORT_ROWS of them at most */
+	REPORT__MAX
+};
+#define REPORT_ROWS	100
+
+/* The page of the last hour, which outlives the process that writes it. */
+#define HISTORY_BYTES	65536
 
 /* Descriptors every child starts with. */
 #define FD_LOG		2

@@ -25,9 +25,10 @@
 #define PROXY		ROLE(ROLE_PROXY)
 #define TLSTERM		ROLE(ROLE_TLSTERM)
 #define KEYS		ROLE(ROLE_KEYS)
+#define METRICS		ROLE(ROLE_METRICS)
 #define ACME		ROLE(ROLE_ACME)
 #define CONNECTS	(PROXY | ACME)
-#define EVERY		(WORKER | PROXY | TLSTERM | KEYS | ACME)
+#define EVERY		(WORKER | PROXY | TLSTERM | KEYS | METRICS | ACME)
 
 #define UP		"../../../../../../../../../../../.."
 #define MPTCP		262		/* IPPROTO_MPTCP, not in Debian 12 */
@@ -425,8 +426,9 @@ const struct attempt selftest_attempts[] = {
 	/* what others share */
 	{ "clear O_NONBLOCK", EVERY, 0, try_blocking },
 	{ "clear O_NONBLOCK, ioctl", EVERY, 0, try_blocking_ioctl },
-	{ "shut a listener down", WORKER, 0, try_shut_listener },
-	{ "set an option of a listener", WORKER, 0, try_set_listener },
+	{ "shut a listener down", WORKER | METRICS, 0, try_shut_listener },
+	{ "set an option of a listener", WORKER | METRICS, 0,
+	    try_set_listener },
 	{ "shut a channel down", EVERY & ~PROXY, 0, try_shut_channel },
 
 	/* other processes */

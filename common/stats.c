@@ -31,6 +31,8 @@ const struct stat_desc stat_desc[STAT__MAX] = {
 	[STAT_SPLICED] =		{ "spliced", 0 },
 	[STAT_TAKEN_OVER] =		{ "taken_over", 0 },
 	[STAT_HANDED_ON] =		{ "handed_on", 0 },
+	[STAT_RELAYED_IN] =		{ "relayed_in", 0 },
+	[STAT_RELAYED_OUT] =		{ "relayed_out", 0 },
 	[STAT_HANDSHAKES] =		{ "handshakes", 0 },
 	[STAT_RESUMED] =		{ "resumed", 0 },
 	[STAT_HANDSHAKE_FAILED] =	{ "handshake_failed", 0 },
@@ -40,14 +42,40 @@ const struct stat_desc stat_desc[STAT__MAX] = {
 	[STAT_4XX] =			{ "responses_4xx", 0 },
 	[STAT_5XX] =			{ "responses_5xx", 0 },
 	[STAT_FORWARDED] =		{ "forwarded", 0 },
+	[STAT_CACHE_HITS] =		{ "cache_hits", 0 },
+	[STAT_CACHE_MISSES] =		{ "cache_misses", 0 },
+	[STAT_CACHE_BYTES] =		{ "cache_bytes", 1 },
 	[STAT_SIGNED] =			{ "signed", 0 },
 	[STAT_SIGN_REFUSED] =		{ "sign_refused", 0 },
+	[STAT_ANSWERED] =		{ "answered", 0 },
+	[STAT_TURNED_AWAY] =		{ "turned_away", 0 },
 };
+
+const struct stat_bound stat_bound[TIME_BOUNDS] = {
+	{ 1000, "0.001" }, { 2000, "0.002" }, { 5000, "0.005" },
+	{ 10000, "0.01" }, { 20000, "0.02" }, { 50000, "0.05" },
+	{ 100000, "0.1" }, { 200000, "0.2" }, { 500000, "0.5" },
+	{ 1000000, "1.0" }, { 2000000, "2.0" }, { 5000000, "5.0" },
+	{ 10000000, "10.0" },
+};
+
+void
+stats_time(const struct stats *s, enum stat_time what, uint64_t ns)
+{
+	volatile uint64_t	*cell = stats_times(s, what);
+	uint64_t		 us = ns / 1000;
+	size_t			 i = 0;
+
+	while (i < TIME_BOUNDS && us > stat_bound[i].us)
+		i++;
+	cell[i]++;
+	cell[TIME_CELLS - 1] += us;
+}
 
 static size_t
 stats_size(size_t ncells)
 {
-	return (STAT__MAX + ncells) * sizeof(uint64_t);
+	return (STAT_FIXED + ncells) * sizeof(uint64_t);
 }
 
 int

@@ -47,6 +47,8 @@ enum stat_id {
 	STAT_SPLICED,		/* directions that went bulk */
 	STAT_TAKEN_OVER,	/* sessions from an older generation */
 	STAT_HANDED_ON,		/* sessions given to a newer one */
+	STAT_RELAYED_IN,	/* bytes read so far, from clients */
+	STAT_RELAYED_OUT,	/* ... and from backends */
 
 	/* tlsterm */
 	STAT_HANDSHAKES,
@@ -55,10 +57,17 @@ enum stat_id {
 	STAT_REQUESTS,
 	STAT_2XX, STAT_3XX, STAT_4XX, STAT_5XX,
 	STAT_FORWARDED,		/* connections made to upstreams */
+	STAT_CACHE_HITS,	/* requests for files */
+	STAT_CACHE_MISSES,
+	STAT_CACHE_BYTES,	/* gauge */
 
 	/* keys */
 	STAT_SIGNED,
 	STAT_SIGN_REFUSED,
+
+	/* metrics */
+	STAT_ANSWERED,		/* requests */
+	STAT_TURNED_AWAY,	/* clients ended: too late, too many */
 
 	STAT__MAX
 };
@@ -71,7 +80,7 @@ struct stat_desc {
 extern const struct stat_desc stat_desc[STAT__MAX];
 
 /*
- * After the fixed counters come cells whose meaning is the role's:
+ * After these come cells whose meaning is the role's:
  *   worker   one per route, one per site (implied route), then FALLBACK__MAX:
  *	      connections that took it
  *   proxy    four per backend: PROXY_CELL_*
@@ -81,10 +90,29 @@ enum { PROXY_CELL_STATE, PROXY_CELL_LIVE, PROXY_CELL_TOTAL, PROXY_CELL_FAILED,
 	PROXY_CELL__MAX };
 enum { BACKEND_UNKNOWN, BACKEND_UP, BACKEND_DOWN };
 
+/*
+ * How long things took: after the fixed counters, for each of these how often
+ * within which bound, and the sum in microseconds.
+ */
+enum stat_time {
+	TIME_CONNECT,		/* proxy: to a backend that took it */
+	TIME_HANDSHAKE,		/* tlsterm: of TLS, once it is done */
+	TIME__MAX
+};
+#define TIME_BOUNDS	13
+#define TIME_CELLS	(TIME_BOUNDS + 2)	/* beyond all bounds; sum */
+struct stat_bound {
+	uint64_t	 us;
+	const char	*seconds;	/* as OpenMetrics writes it */
+};
+extern const struct stat_bound stat_bound[TIME_BOUNDS];
+
+#define STAT_FIXED	(STAT__MAX + TIME__MAX * TIME_CELLS)
+
 struct stats {
 	size_t			 ncells;
 	size_t			 size;		/* of the mapping */
-	volatile uint64_t	*count;		/* STAT__MAX, then cells */
+	volatile uint64_t	*count;		/* STAT_FIXED, then cells */
 };
 
 /* A memfd for ncells cells, its size sealed; -1 with errno set. */
@@ -108,7 +136,16 @@ stats_sub(const struct stats *s, enum stat_id what, uint64_t n)
 static inline volatile uint64_t *
 stats_cell(const struct stats *s, size_t i)
 {
-	return &s->count[STAT__MAX + i];
+	return &s->count[STAT_FIXED + i];
 }
+
+/* The cells of one of the times. */
+static inline volatile uint64_t *
+stats_times(const struct stats *s, enum stat_time what)
+{
+	return &s->count[STAT__MAX + what * TIME_CELLS];
+}
+
+void	stats_time(const struct stats *, enum stat_time what, uint64_t ns);
 
 #endif

@@ -7,48 +7,6 @@
 #include "render.h"
 #include "table.h"
 
-const char *
-member_str(const json_t *o, const char *key)
-{
-	const char	*s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "-";
-}
-
-json_int_t
-member_int(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-double
-member_real(const json_t *o, const char *key)
-{
-	return json_number_value(json_object_get(o, key));
-}
-
-const json_t *
-member_array(const json_t *o, const char *key)
-{
-	/* Functions of jansson take NULL for an array of no elements. */
-	const json_t	*a = json_object_get(o, key);
-
-	return json_is_array(a) ? a : NULL;
-}
-
-const char *
-member_num(const json_t *o, const char *key, char dst[MEMBER_NUM_LEN])
-{
-	const json_t	*v = json_object_get(o, key);
-
-	if (json_is_integer(v))
-		snprintf(dst, MEMBER_NUM_LEN, "%" JSON_INTEGER_FORMAT,
-		    json_integer_value(v));
-	else
-		snprintf(dst, MEMBER_NUM_LEN, "-");
-	return dst;
-}
-
 char *
 join_strings(const json_t *array, const char *sep)
 {
@@ -67,57 +25,10 @@ join_strings(const json_t *array, const char *sep)
 	return buf;
 }
 
-const char *
-format_age(double s, char dst[AGE_LEN])
+void
+render_metrics(const json_t *doc)
 {
-	static const struct {
-		unsigned int	 secs;
-		const char	*big;
-		unsigned int	 part;
-		const char	*small;
-	} unit[] = {
-		{ 86400, "d", 3600, "h" }, { 3600, "h", 60, "m" },
-		{ 60, "m", 1, "s" },
-	};
-	unsigned long	t = s < 0 || s > 1e12 ? 0 : (unsigned long)s;
-	size_t		i;
-
-	for (i = 0; i < nitems(unit); i++)
-		if (t >= unit[i].secs) {
-			snprintf(dst, AGE_LEN, "%lu%s %lu%s",
-			    t / unit[i].secs, unit[i].big,
-			    t % unit[i].secs / unit[i].part, unit[i].small);
-			return dst;
-		}
-	if (s < 10)
-		snprintf(dst, AGE_LEN, "%.2fs", s);
-	else
-		snprintf(dst, AGE_LEN, "%lus", t);
-	return dst;
-}
-
-const char *
-format_kib(json_int_t kib, char dst[SIZE_LEN])
-{
-	if (kib < 1024)
-		snprintf(dst, SIZE_LEN, "%lluK", (unsigned long long)kib);
-	else if (kib < 1024 * 1024)
-		snprintf(dst, SIZE_LEN, "%.1fM", (double)kib / 1024);
-	else
-		snprintf(dst, SIZE_LEN, "%.2fG", (double)kib / 1024 / 1024);
-	return dst;
-}
-
-const char *
-format_bytes(json_int_t bytes, char dst[SIZE_LEN])
-{
-	if (bytes >= 1024 * 1024)
-		return format_kib(bytes / 1024, dst);
-	if (bytes >= 1024)
-		snprintf(dst, SIZE_LEN, "%.1fK", (double)bytes / 1024);
-	else
-		snprintf(dst, SIZE_LEN, "%llu", (unsigned long long)bytes);
-	return dst;
+	doc_metrics_text(stdout, doc, DOC_OPENMETRICS);
 }
 
 static void

@@ -35,6 +35,8 @@ status_head(const json_t *doc)
 	printf("  listen");
 	json_array_foreach(member_array(doc, "listeners"), i, l)
 		print_member(" ", member_str(l, "name"));
+	if (json_is_string(json_object_get(doc, "metrics")))
+		print_member("  metrics ", member_str(doc, "metrics"));
 	putchar('\n');
 }
 
@@ -71,24 +73,6 @@ status_generations(const json_t *doc)
 	}
 }
 
-const char *
-format_health(const json_t *target, char dst[HEALTH_LEN])
-{
-	json_int_t	all = member_int(target, "backends");
-	json_int_t	up = member_int(target, "up");
-
-	if (all == 0)
-		snprintf(dst, HEALTH_LEN, "-");
-	else if (up == 0 && member_int(target, "unknown") == all)
-		snprintf(dst, HEALTH_LEN, "unknown");
-	else if (all == 1)
-		snprintf(dst, HEALTH_LEN, up == 1 ? "up" : "down");
-	else
-		snprintf(dst, HEALTH_LEN, "%" JSON_INTEGER_FORMAT " of %"
-		    JSON_INTEGER_FORMAT " up", up, all);
-	return dst;
-}
-
 static void
 status_rate(struct table *t, const json_t *rate)
 {
@@ -121,24 +105,6 @@ status_targets(const json_t *doc)
 	if (t.ncells > 0)
 		putchar('\n');
 	table_print(&t);
-}
-
-const char *
-format_process(const json_t *p, char dst[PROCESS_NAME_LEN])
-{
-	const char	*role = member_str(p, "role");
-	const char	*name = member_str(p, "name");
-	json_int_t	 n = member_int(p, "instance");
-
-	if (strcmp(role, "master") == 0)
-		snprintf(dst, PROCESS_NAME_LEN, "%s", role);
-	else if (strcmp(role, name) == 0)
-		snprintf(dst, PROCESS_NAME_LEN, "%s.%" JSON_INTEGER_FORMAT,
-		    role, n);
-	else
-		snprintf(dst, PROCESS_NAME_LEN, "%s.%s.%" JSON_INTEGER_FORMAT,
-		    role, name, n);
-	return dst;
 }
 
 static void

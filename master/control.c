@@ -20,6 +20,7 @@
 #define CLIENTS_MAX	CONTROL_WAITING_MAX
 #define CLIENT_SECONDS	5	/* for the question and for the answer */
 #define ANSWER_MAX	(32u << 20)
+#define PAUSE		NSEC_PER_SEC
 #define GROUP		"l4mux"
 
 struct client {
@@ -42,6 +43,7 @@ struct control {
 	struct ev_io	 io;
 	char		*path;
 	gid_t		 group;
+	struct ev_timer	 pause;		/* io is not watched meanwhile */
 	struct client	*clients;	/* newest first */
 	unsigned int	 nclients;
 };
@@ -153,7 +155,7 @@ client_request(struct client *c)
 	if (r.nwords == -1)
 		client_fail(c, "not a line of words");
 	else if (r.master->gen == NULL)
-		client_fail(c, "starting");
+		client_fail(c, r.master->stopping ? "stopping" : "starting");
 	else if (!command_run(&r))
 		client_fail(c, r.err);
 	c->awaits = r.awaits;
@@ -186,6 +188,21 @@ control_outcome(struct control *ctl, uint64_t number, const char *error)
 		else
 			client_fail(c, error);
 		client_finish(c);
+	}
+}
+
+void
+control_interrupt(struct control *ctl)
+{
+	struct client	*c, *next;
+
+	for (c = ctl->clients; c != NULL; c = next) {
+		next = c->next;
+		if (!c->gathering)
+			continue;
+		gather_cancel(&c->gather);
+		client_gathered(&c->gather, "interrupted by an upgrade: "
+		    "ask again");
 	}
 }
 
@@ -283,6 +300,31 @@ client_new(struct control *ctl, int fd)
 }
 
 static void
+control_watch(struct control *ctl)
+{
+	if (ev_add(ctl->master->ev, &ctl->io, EPOLLIN) == -1)
+		fatal("epoll_ctl: control");
+}
+
+static void
+control_resume(struct ev_timer *t)
+{
+	control_watch(container_of(t, struct control, pause));
+}
+
+/* No descriptor for who waits, who would wake us again and again. */
+static void
+control_pause(struct control *ctl)
+{
+	struct ev	*ev = ctl->master->ev;
+
+	log_warn("control: accept");
+	ev_del(ev, &ctl->io);
+	ctl->pause.cb = control_resume;
+	ev_timer_set(ev, &ctl->pause, ev_clock() + PAUSE);
+}
+
+static void
 control_accept(struct ev_io *io, uint32_t events)
 {
 	struct control	*ctl = container_of(io, struct control, io);
@@ -291,8 +333,11 @@ control_accept(struct ev_io *io, uint32_t events)
 
 	(void)events;
 	fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd == -1)
+	if (fd == -1) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			control_pause(ctl);
 		return;
+	}
 	if (!peer_allowed(ctl, fd)) {
 		close(fd);
 		return;
@@ -380,13 +425,6 @@ control_new(struct master *m, const char *path)
 	return ctl;
 }
 
-static void
-control_watch(struct control *ctl)
-{
-	if (ev_add(ctl->master->ev, &ctl->io, EPOLLIN) == -1)
-		fatal("epoll_ctl: control");
-}
-
 static int
 control_bind(const struct sockaddr_un *sun)
 {
@@ -465,6 +503,7 @@ control_close(struct control *ctl)
 		return;
 	while (ctl->clients != NULL)
 		client_close(ctl->clients);
+	ev_timer_cancel(ctl->master->ev, &ctl->pause);
 	ev_del(ctl->master->ev, &ctl->io);
 	close(ctl->io.fd);
 	unlink(ctl->path);

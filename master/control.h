@@ -22,6 +22,9 @@ void	control_close(struct control *);
 #define CONTROL_WAITING_MAX	64
 void	control_outcome(struct control *, uint64_t number, const char *error);
 
+/* Before an upgrade: who waits for what processes tell is told to ask again,
+ * for the next program does not know of the question. */
+void	control_interrupt(struct control *);
 /*
  * For an upgrade: the listening socket, then the clients that wait for an
  * outcome; returns how many.  And the inverse: they wait for the next one.

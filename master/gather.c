@@ -70,7 +70,7 @@ gather_knows(const struct master *m, const char *target)
 static bool
 proc_has_connections(const struct proc *p)
 {
-	return p->role != ROLE_KEYS && p->chan.fd != -1 &&
+	return p->role != ROLE_KEYS && p->role != ROLE_METRICS && p->chan.fd != -1 &&
 	    (p->state == PROC_RUNNING || p->state == PROC_DRAINING);
 }
 
@@ -290,6 +290,7 @@ gather_start(struct gather *g)
 	g->next = NULL;
 	g->active = false;
 	g->left_out = 0;
+	g->rows = 0;
 	for (pp = &g->master->gathering.list; *pp != NULL; pp = &(*pp)->next)
 		;
 	*pp = g;
@@ -361,6 +362,26 @@ row_wanted(const struct gather *g, const struct proc *p,
 	return g->any || strcmp(g->target, name) == 0;
 }
 
+static bool
+gather_full(const struct gather *g)
+{
+	return (g->most != 0 && g->rows >= g->most) ||
+	    g->json->len > ROWS_BYTES;
+}
+
+/* Does anybody want more than there is? All is counted for who asked for all. */
+static bool
+rows_missing(const struct master *m)
+{
+	const struct gather	*g;
+
+	for (g = m->gathering.list; g != NULL; g = g->next)
+		if (g->active && g->kind == GATHER_SESSIONS &&
+		    (g->most == 0 || !gather_full(g)))
+			return true;
+	return false;
+}
+
 static void
 row_give(const struct proc *p, const struct conn_row *row)
 {
@@ -369,10 +390,12 @@ row_give(const struct proc *p, const struct conn_row *row)
 	for (g = p->gen->master->gathering.list; g != NULL; g = g->next) {
 		if (!row_wanted(g, p, row))
 			continue;
-		if (g->json->len > ROWS_BYTES)
+		if (gather_full(g)) {
 			g->left_out++;
-		else
-			row_report(g->json, p, row);
+			continue;
+		}
+		row_report(g->json, p, row);
+		g->rows++;
 	}
 }
 
@@ -407,7 +430,7 @@ gather_on_rows(void *arg, struct ipc_msg *m)
 		return -1;
 	if (!current)
 		return 0;
-	if (last)
+	if (last || !rows_missing(p->gen->master))
 		p->asked = 0;
 	else
 		ask_rows(p, false);

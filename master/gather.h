@@ -21,7 +21,9 @@ struct gather {
 	bool		 any;		/* connections of every target */
 	char		*target;	/* name, or "undecided" */
 	uint64_t	 id;		/* of the connection to end */
-	uint64_t	 left_out;	/* rows that had no room */
+	uint32_t	 most, rows;	/* rows: of so many at most; 0 = all */
+	uint64_t	 left_out;	/* rows that had no room, of those that
+					   were looked at */
 	struct json	*json;
 	/* NULL error: the members after "ok" have been written. */
 	void		(*done)(struct gather *, const char *error);

@@ -142,16 +142,17 @@ static bool
 gen_open_listeners(struct generation *g)
 {
 	const struct conf_listener	*l;
-	size_t				 i, k;
+	uint32_t			 i, n = conf_nbound(g->conf);
+	size_t				 k;
 	int				 fd;
 
 	if (!listen_open(g->master, g->conf, g->error, sizeof(g->error)))
 		return false;
-	g->sock = calloc(g->conf->nlistener * 2 + 1, sizeof(*g->sock));
+	g->sock = calloc((size_t)n * 2 + 1, sizeof(*g->sock));
 	if (g->sock == NULL)
 		fatal("calloc");
-	for (i = 0; i < g->conf->nlistener; i++) {
-		l = &g->conf->listener[i];
+	for (i = 0; i < n; i++) {
+		l = conf_bound(g->conf, i);
 		for (k = 0; k < l->naddr; k++) {
 			fd = listen_find(g->master, &l->addr[k]);
 			if (fd == -1)
@@ -186,7 +187,7 @@ gen_add_procs(struct generation *g)
 	bool			 sites = conn_has_sites(conf);
 
 	n = (size_t)conf->processes.worker + conf->processes.tlsterm +
-	    conf->processes.keys;
+	    conf->processes.keys + (conf->metrics != NULL);
 	for (i = 0; i < conf->nupstream; i++)
 		n += conf->upstream[i].processes;
 	if ((g->proc = calloc(n, sizeof(*g->proc))) == NULL)
@@ -198,7 +199,8 @@ gen_add_procs(struct generation *g)
 	return gen_add(g, ROLE_KEYS, sites ? conf->processes.keys : 0, 0) &&
 	    gen_add(g, ROLE_TLSTERM, sites ? conf->processes.tlsterm : 0,
 	    POOL_SITES) &&
-	    gen_add(g, ROLE_WORKER, conf->processes.worker, 0);
+	    gen_add(g, ROLE_WORKER, conf->processes.worker, 0) &&
+	    gen_add(g, ROLE_METRICS, conf->metrics != NULL, 0);
 }
 
 static void	gen_progress(struct ev_timer *);
@@ -230,7 +232,8 @@ gen_open(struct generation *g)
 		gen_fail(g, "snapshot: %s", strerror(errno));
 		return false;
 	}
-	return gen_open_docroots(g) && gen_open_channels(g) && limits_open(g);
+	return gen_open_docroots(g) && gen_open_channels(g) && limits_open(g) &&
+	    publish_open(g);
 }
 
 void
@@ -305,14 +308,17 @@ gen_progress(struct ev_timer *t)
 	struct generation	*g = container_of(t, struct generation,
 				    progress);
 	size_t			 i;
+	bool			 aside;
 
+	/* Whoever looks at us keeps nobody else waiting. */
+	aside = gen_drain_stage(g, 1u << ROLE_METRICS);
 	for (i = 0; i < nitems(drain_order); i++) {
 		if (drain_order[i] & 1u << ROLE_PROXY)
 			handover_begin(g);
 		if (!gen_drain_stage(g, drain_order[i]))
 			return;
 	}
-	if (g->prep.pid == 0)
+	if (aside && g->prep.pid == 0)
 		life_over(g);
 }
 

@@ -111,6 +111,10 @@ void	handover_redirect(struct master *);
  * configuration limits them; false with gen->error. */
 bool	limits_open(struct generation *);
 
+/* publish.c: the page of the last hour, if there is a process for it; false
+ * with gen->error. */
+bool	publish_open(struct generation *);
+
 /* cred.c: opens the files of every site; false with gen->error. */
 bool	cred_open(struct generation *);
 void	cred_close(struct generation *);

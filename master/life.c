@@ -96,13 +96,8 @@ life_report(const struct generation *g)
 
 	for (i = 0; i < g->conf->nlistener; i++)
 		log_info("listening on %s", g->conf->listener[i].name);
-	for (i = 0; i < g->conf->nsite; i++)
-		if (g->conf->site[i].browse)
-			log_warnx("site %s: browse: this version makes no "
-			    "lists of directories", g->conf->site[i].name);
 	if (g->conf->metrics != NULL)
-		log_warnx("metrics: this version does not serve them over "
-		    "HTTP; see `l4muxctl metrics`");
+		log_info("metrics on %s", g->conf->metrics->name);
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
 	expiry_start(g->master);
 }
@@ -185,10 +180,23 @@ log_lines(const char *text)
 	}
 }
 
+/* What is opened once: the key that asks for another one, or NULL. */
+static const char *
+life_fixed(const struct conf *old, const struct conf *new)
+{
+	/* Descriptor 2 is what all processes were started with. */
+	if (new->log.target != old->log.target)
+		return "log.target";
+	if (strcmp(new->control, old->control) != 0)
+		return "control";
+	return NULL;
+}
+
 static void
 life_load(struct master *m)
 {
 	struct conf	*conf;
+	const char	*fixed;
 	char		*errors = NULL;
 	size_t		 len = 0;
 	FILE		*f;
@@ -196,11 +204,10 @@ life_load(struct master *m)
 	if ((f = open_memstream(&errors, &len)) == NULL)
 		fatal("open_memstream");
 	conf = conf_load(m->path, f);
-	/* Descriptor 2 is what all processes were started with. */
 	if (conf != NULL && m->gen != NULL &&
-	    conf->log.target != m->gen->conf->log.target) {
-		fprintf(f, "%s: log.target does not change while the daemon "
-		    "runs: stop and start it\n", m->path);
+	    (fixed = life_fixed(m->gen->conf, conf)) != NULL) {
+		fprintf(f, "%s: %s does not change while the daemon runs: "
+		    "stop and start it\n", m->path, fixed);
 		conf_free(conf);
 		conf = NULL;
 	}

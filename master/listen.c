@@ -30,6 +30,12 @@ listen_find(const struct master *m, const struct addr *a)
 	return -1;
 }
 
+static int
+defer_seconds(const struct conf_listener *l)
+{
+	return l->defer_accept ? 5 : 0;
+}
+
 /*
  * Options that an accepted socket inherits: it saves the workers a system call
  * for each.  Keepalive notices dead clients that no backend could (BACKENDS
@@ -47,7 +53,7 @@ sock_options(int fd, const struct conf_listener *l, const struct addr *a)
 		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
 		{ IPPROTO_TCP, TCP_KEEPINTVL, 30 },
 		{ IPPROTO_TCP, TCP_KEEPCNT, 5 },
-		{ IPPROTO_TCP, TCP_DEFER_ACCEPT, l->defer_accept ? 5 : 0 },
+		{ IPPROTO_TCP, TCP_DEFER_ACCEPT, defer_seconds(l) },
 	};
 	size_t	i;
 	int	on = 1;
@@ -98,8 +104,20 @@ sock_revive(struct ev_io *io, uint32_t events)
 	(void)events;
 	log_warnx("listen %s: somebody shut it down; listening again",
 	    addr_format(&s->addr, text));
-	if (listen(io->fd, SOMAXCONN) == -1)
+	if (listen(io->fd, s->backlog) == -1)
 		log_warn("listen %s", text);
+}
+
+/* One that is kept, as its listener is configured now. */
+static void
+sock_adjust(struct sock *s, const struct conf_listener *l)
+{
+	int	defer = defer_seconds(l);
+
+	s->backlog = l->backlog;
+	if (setsockopt(s->io.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer,
+	    sizeof(defer)) == -1 || listen(s->io.fd, l->backlog) == -1)
+		log_warn("listen %s", l->name);
 }
 
 void
@@ -116,6 +134,7 @@ listen_adopt(struct master *m, const struct addr *a, int fd)
 	s->master = m;
 	s->io.fd = fd;
 	s->io.cb = sock_revive;
+	s->backlog = SOMAXCONN;
 	/* Hang-ups alone: never a connection. */
 	if (ev_add(m->ev, &s->io, EPOLLET) == -1)
 		fatal("epoll_ctl: listener");
@@ -162,10 +181,11 @@ static const struct conf_listener *
 find_configured(const struct conf *conf, const struct addr *a)
 {
 	const struct conf_listener	*l;
-	size_t				 i, k;
+	uint32_t			 i;
+	size_t				 k;
 
-	for (i = 0; conf != NULL && i < conf->nlistener; i++) {
-		l = &conf->listener[i];
+	for (i = 0; conf != NULL && i < conf_nbound(conf); i++) {
+		l = conf_bound(conf, i);
 		for (k = 0; k < l->naddr; k++)
 			if (l->addr[k].family == a->family &&
 			    l->addr[k].port == a->port &&
@@ -200,6 +220,23 @@ inherit_one(struct master *m, const struct conf *conf, int fd)
 	return true;
 }
 
+/* The name that the manager gave the i-th socket, for messages: FileDescriptor-
+ * Name of a unit, or what we called it in the store.  Returns dst. */
+static const char *
+inherited_name(int i, char dst[64])
+{
+	const char	*names = getenv("LISTEN_FDNAMES");
+
+	for (; names != NULL && i > 0; i--)
+		if ((names = strchr(names, ':')) != NULL)
+			names++;
+	if (names == NULL)
+		snprintf(dst, 64, "?");
+	else
+		log_escape(dst, 64, names, strcspn(names, ":"));
+	return dst;
+}
+
 /* Sockets that the service manager bound for us: LISTEN_FDS of
  * sd_listen_fds(3).  They are known by their addresses. */
 static void
@@ -207,6 +244,7 @@ listen_inherit(struct master *m, const struct conf *conf)
 {
 	const char	*pid = getenv("LISTEN_PID");
 	const char	*count = getenv("LISTEN_FDS");
+	char		 name[64];
 	int		 fd, last;
 
 	if (pid == NULL || count == NULL || atol(pid) != (long)getpid())
@@ -215,8 +253,9 @@ listen_inherit(struct master *m, const struct conf *conf)
 	for (fd = SYSTEMD_FIRST_FD; fd <= last; fd++) {
 		if (inherit_one(m, conf, fd))
 			continue;
-		log_warnx("LISTEN_FDS: descriptor %d is no listener of the "
-		    "configuration", fd);
+		log_warnx("LISTEN_FDS: descriptor %d (%s) is no listener of "
+		    "the configuration", fd,
+		    inherited_name(fd - SYSTEMD_FIRST_FD, name));
 		close(fd);
 	}
 	unsetenv("LISTEN_PID");
@@ -228,26 +267,31 @@ bool
 listen_open(struct master *m, const struct conf *conf, char *err,
     size_t errsize)
 {
-	size_t	i, k;
+	const struct conf_listener	*l;
+	uint32_t			 i;
+	size_t				 k;
 
 	listen_inherit(m, conf);
-	for (i = 0; i < conf->nlistener; i++)
-		for (k = 0; k < conf->listener[i].naddr; k++)
-			if (!listen_one(m, &conf->listener[i], k, err,
-			    errsize))
+	for (i = 0; i < conf_nbound(conf); i++) {
+		l = conf_bound(conf, i);
+		for (k = 0; k < l->naddr; k++)
+			if (!listen_one(m, l, k, err, errsize))
 				return false;
+	}
 	return true;
 }
 
 void
 listen_close(struct master *m, const struct conf *conf)
 {
-	struct sock	*s;
-	size_t		 i, kept = 0;
+	const struct conf_listener	*l;
+	struct sock			*s;
+	size_t				 i, kept = 0;
 
 	for (i = 0; i < m->nsock; i++) {
 		s = m->sock[i];
-		if (find_configured(conf, &s->addr) != NULL) {
+		if ((l = find_configured(conf, &s->addr)) != NULL) {
+			sock_adjust(s, l);
 			m->sock[kept++] = s;
 			continue;
 		}

@@ -173,8 +173,7 @@ main_options(struct master *m, int argc, char **argv)
 			foreground = true;
 			break;
 		case 'U':
-			upgrade_print_format();
-			exit(0);
+			exit(upgrade_print_format() ? 0 : 1);
 		case 'V':
 			puts("l4muxd " L4_VERSION);
 			exit(0);
@@ -208,7 +207,7 @@ int
 main(int argc, char **argv)
 {
 	struct master	 m = { .ready_fd = -1, .devnull = -1, .resume = -1,
-			    .addrs = -1 };
+			    .addrs = -1, .history = -1 };
 	struct conf	*conf = NULL;
 	const char	*path;
 	bool		 foreground;
@@ -233,11 +232,16 @@ main(int argc, char **argv)
 		err(1, "%s: log.target", m.path);
 	if ((m.devnull = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
 		fatal("/dev/null");
+	/* Whoever reads what our starter prints must see its end. */
+	if (!foreground && (dup2(m.devnull, STDIN_FILENO) == -1 ||
+	    dup2(m.devnull, STDOUT_FILENO) == -1))
+		fatal("/dev/null");
 	m.ev = ev_new();
 	m.started = ev_clock();
 	main_signals(&m);
 	notify_watchdog(&m);
 	life_start_watch(&m);
+	docroots_start(&m);
 	main_begin(&m, conf);
 	ev_run(m.ev);
 	control_close(m.control);

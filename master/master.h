@@ -17,11 +17,13 @@ struct addrlimit_audit;
 struct generation;
 struct control;
 struct gather;
+struct proc;
 
 struct sock {			/* one listening socket */
 	struct addr	 addr;
 	struct ev_io	 io;	/* tells when somebody shut it down */
 	struct master	*master;
+	int		 backlog;
 };
 
 /* Ticket keys: RFC 5077 4.  Newest first; see IPC_TICKETS. */
@@ -35,6 +37,16 @@ struct gathering {
 	uint32_t	 number;	/* of the question; never 0 */
 	uint64_t	 began;		/* ns */
 	struct ev_timer	 timer;
+};
+
+/* docroot.c: looking whether they are still where they were. */
+struct docroots {
+	struct ev_timer	 timer;
+	size_t		 next;		/* site to look at */
+	uint32_t	 tried;		/* generation in force when a new one
+					   was begun; 0: none was */
+	uint64_t	 again, pause;	/* ns: none before, and how long it had
+					   to wait */
 };
 
 struct master {
@@ -64,6 +76,7 @@ struct master {
 	struct acme	*acme;		/* NULL: no certificates of a CA yet */
 	struct control	*control;
 	struct gathering gathering;
+	int		 history;	/* HISTORY_BYTES, or -1 */
 	int		 addrs;		/* shared page of addrlimit.h, or -1 */
 	struct addrlimit_audit *audit;
 	struct ev_timer	 audit_timer;
@@ -88,6 +101,7 @@ struct master {
 	int		 ready_fd;	/* -1, or who started us waits here */
 	int		 resume;	/* -1, or the state of an earlier program:
 					   upgrade.h */
+	struct docroots	 docroots;
 	int		 status;	/* of the exit */
 };
 
@@ -95,7 +109,8 @@ struct master {
  * err says what failed. */
 bool	listen_open(struct master *, const struct conf *, char *err,
 	    size_t errsize);
-/* Closes what the configuration does not have; NULL: all. */
+/* Closes what the configuration does not have, and makes the rest as it says;
+ * NULL: closes all. */
 void	listen_close(struct master *, const struct conf *);
 /* A socket of an earlier program. */
 void	listen_adopt(struct master *, const struct addr *, int fd);
@@ -118,9 +133,14 @@ bool	users_check(const struct master *, const struct conf *, char *err,
  */
 int	selftest_run(struct master *, struct conf *, const char *role);
 
-/* tickets.c: the first keys; new ones in time, once a generation is up. */
+/* tickets.c: the first keys; new ones in time, once a generation is up; those
+ * of now to one process that is ready. */
 void	tickets_make(struct master *);
 void	tickets_start(struct master *);
+void	tickets_tell(struct proc *);
+
+/* docroot.c: begins to look for docroots that were replaced. */
+void	docroots_start(struct master *);
 
 /* expiry.c: says what expires soon and what has, now and when that changes, and
  * has certificates that are made here renewed.  A generation is up. */
@@ -134,8 +154,8 @@ void	life_failed(struct generation *);
 void	life_over(struct generation *);
 /* Do only the new workers take connections by now? Then a reload is over. */
 void	life_check_switched(struct master *);
-/* Starts a generation of the configuration in force, for certificates that are
- * to be made or read again; not while another one is under way. */
+/* Starts a generation of the configuration in force, for certificates or
+ * docroots that are to be made or opened again; not while another one is under way. */
 void	life_renew(struct master *);
 /* Reads the configuration again; what is wrong with it goes to the log. */
 void	life_reload(struct master *);

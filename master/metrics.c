@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/conn.h"
 #include "common/l4.h"
 #include "common/sandbox.h"
 #include "acme.h"
@@ -322,6 +323,65 @@ metrics_table(struct json *j, const struct master *m,
 	family_end(j);
 }
 
+/* The sum over the processes of a role, or of one upstream (pool). */
+static void
+sample_times(struct json *j, const struct generation *g,
+    const struct label *l, enum stat_time what, enum role role, uint32_t pool)
+{
+	uint64_t	 sum[TIME_CELLS] = { 0 }, count = 0;
+	const struct proc *p;
+	size_t		 i;
+
+	for (p = g->proc; p < g->proc + g->nproc; p++)
+		for (i = 0; i < TIME_CELLS && p->role == role &&
+		    p->pool == pool; i++)
+			sum[i] += stats_times(&p->stats, what)[i];
+	sample_labels(j, l);
+	json_array(j, "buckets");
+	for (i = 0; i <= TIME_BOUNDS; i++) {
+		count += sum[i];
+		json_object(j, NULL);
+		json_str(j, "le", i < TIME_BOUNDS ? stat_bound[i].seconds :
+		    "+Inf");
+		json_uint(j, "count", count);
+		json_end(j);
+	}
+	json_end(j);
+	json_uint(j, "count", count);
+	json_real(j, "sum", (double)sum[TIME_CELLS - 1] / 1e6);
+	json_end(j);
+}
+
+static void
+metrics_times(struct json *j, const struct master *m)
+{
+	const struct generation	*g;
+	char			 id[16];
+	uint32_t		 i;
+	struct label		 l[] = { { "generation", id }, { NULL, NULL },
+				    { NULL, NULL } };
+
+	family(j, "l4mux_handshake_seconds", "histogram", "How long TLS "
+	    "handshakes took, once they were done.");
+	EACH_GENERATION(m, g) {
+		snprintf(id, sizeof(id), "%u", g->id);
+		sample_times(j, g, l, TIME_HANDSHAKE, ROLE_TLSTERM,
+		    POOL_SITES);
+	}
+	family_end(j);
+	family(j, "l4mux_connect_seconds", "histogram", "How long it took to "
+	    "connect to the address that took the connection.");
+	EACH_GENERATION(m, g) {
+		snprintf(id, sizeof(id), "%u", g->id);
+		for (i = 0; i < g->conf->nupstream; i++) {
+			l[1] = (struct label){ "upstream",
+			    g->conf->upstream[i].name };
+			sample_times(j, g, l, TIME_CONNECT, ROLE_PROXY, i + 1);
+		}
+	}
+	family_end(j);
+}
+
 /* Only of those that are shown to new connections. */
 static void
 metrics_certificates(struct json *j, const struct generation *g)
@@ -408,6 +468,7 @@ report_metrics(struct request *r)
 		metrics_table(j, m, &table_metrics[i]);
 	for (i = 0; i < nitems(proc_metrics); i++)
 		metrics_process(j, m, &proc_metrics[i]);
+	metrics_times(j, m);
 	metrics_sandbox(j, m);
 	for (i = 0; i < STAT__MAX; i++)
 		metrics_counter(j, m, (enum stat_id)i);

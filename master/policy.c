@@ -3,6 +3,7 @@
 #include "acme.h"
 #include "gather.h"
 #include "generation.h"
+#include "publish.h"
 
 /*
  * Everything that a child can make master do (docs/trust.md).  Anything else,
@@ -149,6 +150,12 @@ static const struct ipc_rule keys_rules[] = {
 	    0, 0, 4, 4, on_accuse },
 };
 
+static const struct ipc_rule metrics_rules[] = {
+	COMMON_RULES,
+	{ IPC_ASK,	PH(PROC_RUNNING) | PH(PROC_DRAINING), IPC_FD_NONE,
+	    0, 0, 1, 1, publish_on_ask },
+};
+
 static const struct ipc_rule acme_proc_rules[] = {
 	COMMON_RULES,
 	{ IPC_ACME_OFFER, PH(PROC_RUNNING), IPC_FD_NONE, 0, 0, 7, 1024,
@@ -168,6 +175,7 @@ static const struct {
 	[ROLE_TLSTERM] = { conns_rules, nitems(conns_rules) },
 	[ROLE_KEYS] = { keys_rules, nitems(keys_rules) },
 	[ROLE_ACME] = { acme_proc_rules, nitems(acme_proc_rules) },
+	[ROLE_METRICS] = { metrics_rules, nitems(metrics_rules) },
 };
 
 int

@@ -15,10 +15,13 @@
 #include "acme.h"
 #include "gather.h"
 #include "generation.h"
+#include "publish.h"
 
 #define PAUSE_MIN	(50 * NSEC_PER_MSEC)
 #define PAUSE_MAX	(10 * NSEC_PER_SEC)
 #define DEAF_TIME	(5 * NSEC_PER_SEC)
+#define START_TIME	(60 * NSEC_PER_SEC)	/* names may have to be looked up:
+						   resolv.conf(5) */
 #define MESSAGES	32	/* of a child in one turn: one that never stops
 				   keeps nobody else waiting */
 #define LONG_LIFE	(10 * NSEC_PER_SEC)	/* a death after it is no
@@ -133,6 +136,7 @@ proc_close(struct proc *p)
 {
 	proc_hang_up(p);
 	ev_timer_cancel(p->gen->master->ev, &p->pause);
+	publish_free(p);
 	stats_unmap(&p->stats);
 	if (p->stats_fd != -1)
 		close(p->stats_fd);
@@ -197,6 +201,9 @@ proc_adopt(struct proc *p, struct generation *g)
 		fatal("epoll_ctl: channel");
 	if (p->state == PROC_WAITING)
 		ev_timer_set(ev, &p->pause, ev_clock());
+	/* How far its set-up was is not known: anew. */
+	if (p->state == PROC_STARTING)
+		proc_kill(p);
 }
 
 static pid_t
@@ -287,6 +294,8 @@ proc_ready(struct proc *p)
 	proc_enter(p, PROC_RUNNING);
 	if (p->gen->master->log_changed && p->gen->state == GEN_RUNNING)
 		proc_tell_log_level(p);
+	if (p->role == ROLE_TLSTERM)	/* they may have been replaced since */
+		tickets_tell(p);
 	gen_proc_ready(p->gen, p);
 }
 
@@ -352,9 +361,16 @@ proc_ping(struct proc *p)
 {
 	struct ipc_msg	m = { .type = IPC_PING };
 	uint64_t	now = ev_clock();
+	char		name[PROC_NAMELEN];
 
-	if ((p->state != PROC_RUNNING && p->state != PROC_DRAINING) ||
-	    p->chan.fd == -1)
+	if (p->chan.fd == -1)
+		return;
+	if (p->state == PROC_STARTING && now - p->since >= START_TIME) {
+		gen_fail(p->gen, "%s was not ready in %d seconds",
+		    proc_name(p, name), (int)(START_TIME / NSEC_PER_SEC));
+		proc_misbehaves(p, "does not get ready");
+	}
+	if (p->state != PROC_RUNNING && p->state != PROC_DRAINING)
 		return;
 	if (p->pinged == 0 && ipc_send(p->chan.fd, &m) == IPC_OK)
 		p->pinged = now;
@@ -407,6 +423,15 @@ proc_channel(struct ev_io *io, uint32_t events)
 		    rc == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
+static void
+proc_settle_backends(struct proc *p)
+{
+	size_t	i;
+
+	for (i = PROXY_CELL_LIVE; i < p->stats.ncells; i += PROXY_CELL__MAX)
+		*stats_cell(&p->stats, i) = 0;
+}
+
 /* What was alive in it has ended with it. */
 static void
 proc_settle(struct proc *p)
@@ -421,40 +446,46 @@ proc_settle(struct proc *p)
 	s->count[STAT_LIVE] = 0;
 	s->count[STAT_UNDECIDED] = 0;
 	s->count[STAT_QUEUED] = 0;
+	if (p->role == ROLE_PROXY)
+		proc_settle_backends(p);
+	s->count[STAT_CACHE_BYTES] = 0;
 	if (p->addrs_fd != -1 &&
 	    addrlimit_reap(p->gen->master->addrs, p->addrs_fd) == -1)
 		log_warn("limits of a dead process");
 }
 
 static void
-proc_report(const struct proc *p, int status)
+proc_report(const struct proc *p, pid_t pid, int status)
 {
 	char	name[PROC_NAMELEN];
 
 	if (WIFSIGNALED(status))
 		log_warnx("%s (pid %d): ended by signal %d (%s)",
-		    proc_name(p, name), (int)p->pid, WTERMSIG(status),
+		    proc_name(p, name), (int)pid, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) != 0)
 		log_warnx("%s (pid %d): exit %d", proc_name(p, name),
-		    (int)p->pid, WEXITSTATUS(status));
+		    (int)pid, WEXITSTATUS(status));
 }
 
 void
 proc_reaped(struct proc *p, int status)
 {
 	char	name[PROC_NAMELEN];
+	pid_t	pid = p->pid;
 
+	/* The number may be another's by now: nobody is to be killed by it. */
+	p->pid = 0;
 	/* Its last words may still wait in the channel. */
 	proc_read(p, INT_MAX);
 	proc_hang_up(p);
-	proc_report(p, status);
+	proc_report(p, pid, status);
 	proc_settle(p);
 	if (p->role == ROLE_TLSTERM)
 		gen_clear_keychan(p->gen, p->instance);
 	if (p->run == NULL)
 		gather_proc_gone(p);
-	p->pid = 0;
+	publish_free(p);
 	p->last_exit = status;
 	p->died = true;
 	if (p->state == PROC_DRAINING || p->oneshot ||

@@ -13,6 +13,7 @@
  */
 struct acme_run;
 struct generation;
+struct publish;
 
 enum proc_state {
 	PROC_NEW,		/* not started yet */
@@ -52,6 +53,8 @@ struct proc {
 	uint64_t	 asked_at;	/* ns */
 	bool		 silent;	/* it did not answer in time */
 
+	struct publish	*publish;	/* of a metrics process */
+
 	struct ev_timer	 pause;
 	uint64_t	 pinged;	/* ns: not answered yet; 0 = all are */
 	unsigned int	 restarts;
@@ -81,8 +84,9 @@ void	proc_tell_log_level(struct proc *);
 void	proc_misbehaves(struct proc *, const char *how);
 /* What a child has as its environment, or NULL for nothing; not freed. */
 char	*proc_tunables(void);
-/* Asks whether its loop turns, and ends it when it has not answered for long:
- * one that is stopped holds connections that others could have. */
+/* Asks whether its loop turns, and ends it when it has not answered for long,
+ * or has not got ready: one that is stopped holds connections that others
+ * could have, and a reload waits for it. */
 void	proc_ping(struct proc *);
 /* The process of that pid has ended. */
 void	proc_reaped(struct proc *, int status);

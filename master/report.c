@@ -63,9 +63,10 @@ report_counts(enum role role, enum stat_id i)
 		enum stat_id	first, last;
 	} own[ROLE__MAX] = {
 		[ROLE_WORKER] = { STAT_ACCEPTED, STAT_PROXY_BAD },
-		[ROLE_PROXY] = { STAT_CONNECTED, STAT_HANDED_ON },
-		[ROLE_TLSTERM] = { STAT_HANDSHAKES, STAT_FORWARDED },
+		[ROLE_PROXY] = { STAT_CONNECTED, STAT_RELAYED_OUT },
+		[ROLE_TLSTERM] = { STAT_HANDSHAKES, STAT_CACHE_BYTES },
 		[ROLE_KEYS] = { STAT_SIGNED, STAT_SIGN_REFUSED },
+		[ROLE_METRICS] = { STAT_ANSWERED, STAT_TURNED_AWAY },
 	};
 
 	return i <= STAT_FD_FULL ||
@@ -99,6 +100,7 @@ proc_total(const struct proc *p)
 	static const enum stat_id total[ROLE__MAX] = {
 		[ROLE_WORKER] = STAT_ACCEPTED, [ROLE_PROXY] = STAT_RECEIVED,
 		[ROLE_TLSTERM] = STAT_RECEIVED, [ROLE_KEYS] = STAT_SIGNED,
+		[ROLE_METRICS] = STAT_ANSWERED,
 	};
 
 	return p->stats.count[total[p->role]];
@@ -200,7 +202,7 @@ static void
 report_processes(struct json *j, const struct generation *g)
 {
 	static const enum role order[] = {
-		ROLE_WORKER, ROLE_TLSTERM, ROLE_KEYS, ROLE_PROXY,
+		ROLE_WORKER, ROLE_TLSTERM, ROLE_KEYS, ROLE_METRICS, ROLE_PROXY,
 	};
 	size_t	i, k;
 
@@ -224,6 +226,17 @@ gen_degraded(const struct generation *g)
 	return false;
 }
 
+static bool
+metrics_is_private(const struct conf *conf)
+{
+	size_t	i;
+
+	for (i = 0; conf->metrics != NULL && i < conf->metrics->naddr; i++)
+		if (!addr_is_loopback(&conf->metrics->addr[i]))
+			return false;
+	return true;
+}
+
 static void
 report_warnings(struct json *j, const struct master *m)
 {
@@ -236,6 +249,9 @@ report_warnings(struct json *j, const struct master *m)
 		json_str(j, NULL, "not started as root: no users, no empty "
 		    "root directory, no namespaces of their own for the "
 		    "processes");
+	if (!metrics_is_private(g->conf))
+		json_str(j, NULL, "metrics: the address is none of loopback: "
+		    "whoever reaches it reads names and addresses of clients");
 	report_cert_warnings(j, g);
 	if (m->log_lost)
 		json_str(j, NULL, "nobody reads /dev/log: lines of the log are "
@@ -335,6 +351,8 @@ report_status(struct request *r)
 	report_warnings(j, m);
 	report_limits(j, conf);
 	report_listeners(j, conf);
+	json_str(j, "metrics", conf->metrics == NULL ? NULL :
+	    conf->metrics->name);
 	report_targets(j, m->gen);
 	json_array(j, "processes");
 	report_master(j, m);

@@ -19,7 +19,7 @@
 
 /* In place of those of the configuration, which a daemon may be using. */
 static void
-open_listener(struct generation *g)
+open_listener(struct generation *g, size_t listener)
 {
 	struct sockaddr_in	sin = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -32,6 +32,7 @@ open_listener(struct generation *g)
 	if ((g->sock = calloc(1, sizeof(*g->sock))) == NULL)
 		err(2, NULL);
 	g->sock[0].fd = fd;
+	g->sock[0].listener = (uint16_t)listener;
 	g->nsock = 1;
 }
 
@@ -48,6 +49,8 @@ find_role(const struct conf *conf, const char *name, enum role *role,
 		return conf->nupstream > 0;
 	if (*role == ROLE_ACME)
 		return conf->acme.on;
+	if (*role == ROLE_METRICS)
+		return conf->metrics != NULL;
 	return *role == ROLE_WORKER ||
 	    (*role < ROLE__MAX && conf->nsite > 0);
 }
@@ -99,7 +102,7 @@ selftest_run(struct master *m, struct conf *conf, const char *name)
 	if (!find_role(conf, name, &role, &pool))
 		errx(2, "%s: there is no %s with this configuration", m->path,
 		    name);
-	open_listener(g);
+	open_listener(g, role == ROLE_METRICS ? conf->nlistener : 0);
 	if (!gen_open(g))
 		errx(2, "%s", g->error);
 	if (proc_init(&p, g, role, 0, pool) == -1 || ipc_pair(pair) == -1)

@@ -12,7 +12,7 @@
 #define ONESHOT		(1u << 31)	/* keys working for master */
 #define EVERY		(ROLE(ROLE_WORKER) | ROLE(ROLE_PROXY) |		\
 			 ROLE(ROLE_TLSTERM) | ROLE(ROLE_KEYS) |		\
-			 ROLE(ROLE_ACME) | ONESHOT)
+			 ROLE(ROLE_METRICS) | ROLE(ROLE_ACME) | ONESHOT)
 
 struct step {
 	uint32_t	 roles;
@@ -43,9 +43,14 @@ count_listeners(const struct proc *p)
 	return p->gen->nsock;
 }
 
+/* Those of connections are for workers, that of metrics for its process. */
 static bool
 make_listener(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 {
+	bool	metrics = p->gen->sock[i].listener >= p->gen->conf->nlistener;
+
+	if (metrics != (p->role == ROLE_METRICS))
+		return false;
 	wr_u16(w, p->gen->sock[i].listener);
 	carry(m, p->gen->sock[i].fd);
 	return true;
@@ -248,6 +253,15 @@ make_tickets(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 }
 
 static bool
+make_history(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
+{
+	(void)i;
+	(void)w;
+	carry(m, p->gen->master->history);
+	return true;
+}
+
+static bool
 make_start(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 {
 	(void)i;
@@ -258,11 +272,11 @@ make_start(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 }
 
 static const struct step steps[] = {
-	{ ROLE(ROLE_WORKER), IPC_LISTENER, count_listeners, make_listener },
+	{ ROLE(ROLE_WORKER) | ROLE(ROLE_METRICS), IPC_LISTENER, count_listeners, make_listener },
 	{ EVERY, IPC_CONF, count_one, make_conf },
 	{ EVERY, IPC_STATS, count_one, make_stats },
-	{ EVERY & ~(ROLE(ROLE_KEYS) | ROLE(ROLE_ACME) | ONESHOT), IPC_ADDRS, count_one,
-	    make_addrs },
+	{ EVERY & ~(ROLE(ROLE_KEYS) | ROLE(ROLE_METRICS) | ROLE(ROLE_ACME) |
+	    ONESHOT), IPC_ADDRS, count_one, make_addrs },
 	{ ROLE(ROLE_WORKER), IPC_INBOX_WRITE, count_pools, make_inbox_write },
 	{ ROLE(ROLE_PROXY) | ROLE(ROLE_TLSTERM), IPC_INBOX_READ, count_one,
 	    make_inbox_read },
@@ -278,6 +292,7 @@ static const struct step steps[] = {
 	    make_challenges },
 	{ ONESHOT, IPC_CHECK_PAIR, count_jobs, make_job },
 	{ ROLE(ROLE_ACME) | ONESHOT, IPC_ACME_JOB, count_one, make_run },
+	{ ROLE(ROLE_METRICS), IPC_HISTORY, count_one, make_history },
 	{ EVERY, IPC_START, count_one, make_start },
 };
 

@@ -186,14 +186,14 @@ st_stats(struct state *s, struct proc *p)
 {
 	struct stat	st;
 	size_t		ncells = p->stats.ncells;
-	uint32_t	fixed = STAT__MAX;
+	uint32_t	fixed = STAT_FIXED;
 
 	st_size(s, &ncells);
 	st_u32(s, &fixed);
 	st_fd(s, &p->stats_fd);
 	if (s->walk != WALK_LOAD)
 		return;
-	if (fixed != STAT__MAX || fstat(p->stats_fd, &st) == -1 ||
+	if (fixed != STAT_FIXED || fstat(p->stats_fd, &st) == -1 ||
 	    (uint64_t)st.st_size != (fixed + ncells) * sizeof(uint64_t)) {
 		close(p->stats_fd);
 		p->stats_fd = stats_create(ncells);
@@ -346,6 +346,7 @@ st_master(struct state *s, struct master *m)
 	st_u64(s, &m->reloads_done);
 	st_bytes(s, m->tickets, sizeof(m->tickets));
 	st_fd(s, &m->addrs);
+	st_fd(s, &m->history);
 	st_socks(s, m);
 	last = m->last_generation;	/* gen_new() counts */
 	if (s->walk == WALK_LOAD)

@@ -17,17 +17,25 @@ ticket_make(uint8_t key[TICKET_KEY_LEN])
 		fatal("getrandom");
 }
 
-static void
-tickets_tell(const struct master *m, const struct generation *g)
+void
+tickets_tell(struct proc *p)
 {
-	struct ipc_msg	msg = { .type = IPC_TICKETS,
+	const struct master	*m = p->gen->master;
+	struct ipc_msg		 msg = { .type = IPC_TICKETS,
 		.data = m->tickets[0], .len = sizeof(m->tickets) };
-	size_t		i;
+
+	(void)ipc_send(p->chan.fd, &msg);
+}
+
+static void
+tickets_tell_all(struct generation *g)
+{
+	size_t	i;
 
 	for (i = 0; i < g->nproc; i++)
 		if (g->proc[i].role == ROLE_TLSTERM &&
 		    g->proc[i].state == PROC_RUNNING)
-			ipc_send(g->proc[i].chan.fd, &msg);
+			tickets_tell(&g->proc[i]);
 }
 
 static void
@@ -45,10 +53,12 @@ tickets_rotate(struct ev_timer *t)
 	struct master		*m = container_of(t, struct master,
 				    ticket_timer);
 
+	if (m->gen == NULL)
+		return;		/* older generations drain, and nothing else */
 	memmove(m->tickets[1], m->tickets[0],
 	    sizeof(m->tickets) - TICKET_KEY_LEN);
 	ticket_make(m->tickets[0]);
-	tickets_tell(m, m->gen);
+	tickets_tell_all(m->gen);
 	log_debug("tickets: a new key, and the oldest is gone");
 	tickets_schedule(m);
 }

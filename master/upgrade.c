@@ -28,10 +28,16 @@ struct upgrade {
 	size_t		 len;
 };
 
-void
+bool
 upgrade_print_format(void)
 {
-	fputs(UPGRADE_FORMAT, stdout);
+	struct conf	*conf;
+
+	conf = conf_load_fd(STDIN_FILENO, "configuration in force", stderr);
+	if (conf == NULL)
+		return false;
+	conf_free(conf);
+	return fputs(UPGRADE_FORMAT, stdout) != EOF;
 }
 
 static void
@@ -41,14 +47,14 @@ upgrade_end(struct upgrade *u, const char *error)
 
 	ev_del(m->ev, &u->io);
 	ev_timer_cancel(m->ev, &u->patience);
-	close(u->io.fd);
-	close(u->binary);
-	free(u);
+	if (u->io.fd != -1)
+		close(u->io.fd);
+	if (u->binary != -1)
+		close(u->binary);
 	m->upgrading = false;
-	if (error != NULL) {
-		log_errorx("upgrade: %s: the running program goes on", error);
-		life_upgrade_failed(m, error);
-	}
+	log_errorx("upgrade: %s: the running program goes on", error);
+	life_upgrade_failed(m, error);
+	free(u);
 }
 
 static void
@@ -62,6 +68,7 @@ upgrade_exec(struct upgrade *u)
 	char		 error[128];
 
 	acme_stop(m);
+	control_interrupt(m->control);
 	if ((fd = state_save(m)) == -1) {
 		upgrade_end(u, "the state could not be written");
 		return;
@@ -112,7 +119,8 @@ upgrade_late(struct ev_timer *t)
 {
 	struct upgrade	*u = container_of(t, struct upgrade, patience);
 
-	kill(u->pid, SIGKILL);
+	if (waitpid(u->pid, NULL, WNOHANG) == 0)
+		kill(u->pid, SIGKILL);
 	upgrade_end(u, "the binary does not answer");
 }
 
@@ -125,37 +133,48 @@ upgrade_child(const struct upgrade *u, int out)
 	sigset_t	 none;
 
 	sigemptyset(&none);
-	if (dup2(u->master->devnull, 0) == -1 || dup2(out, 1) == -1 ||
+	if (dup2(u->master->gen->snapshot, 0) == -1 || dup2(out, 1) == -1 ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		_exit(127);
 	fexecve(u->binary, argv, envp);
 	_exit(127);
 }
 
+/* -1 with errno set: nobody was asked. */
+static int
+upgrade_ask(struct upgrade *u)
+{
+	int	out[2], saved;
+
+	u->binary = open(u->master->self, O_RDONLY | O_CLOEXEC);
+	if (u->binary == -1 || pipe2(out, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	u->io.fd = out[0];
+	if ((u->pid = fork()) == 0)
+		upgrade_child(u, out[1]);
+	saved = errno;
+	close(out[1]);
+	errno = saved;
+	return u->pid == -1 ? -1 : 0;
+}
+
 void
 upgrade_begin(struct master *m)
 {
 	struct upgrade	*u;
-	int		 out[2];
 
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		fatal("calloc");
 	u->master = m;
 	u->io.cb = upgrade_answer;
+	u->io.fd = -1;
 	u->patience.cb = upgrade_late;
-	u->binary = open(m->self, O_RDONLY | O_CLOEXEC);
-	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) == -1)
-		fatal("pipe");
-	u->io.fd = out[0];
 	m->upgrading = true;
-	if (u->binary == -1) {
-		close(out[1]);
-		upgrade_end(u, strerror(errno));
+	if (upgrade_ask(u) == -1) {
+		snprintf(u->answer, sizeof(u->answer), "%s", strerror(errno));
+		upgrade_end(u, u->answer);
 		return;
 	}
-	if ((u->pid = fork()) == 0)
-		upgrade_child(u, out[1]);
-	close(out[1]);
 	if (ev_add(m->ev, &u->io, EPOLLIN) == -1)
 		fatal("epoll_ctl: upgrade");
 	ev_timer_set(m->ev, &u->patience, ev_clock() + PATIENCE);

@@ -20,8 +20,9 @@ void	upgrade_begin(struct master *);
 /* The new program, started with the descriptor of the file: takes over what
  * it says.  Fatal when it cannot be read; the children then drain. */
 void	upgrade_resume(struct master *, int fd);
-/* --upgrade-format: what the old program wants to hear. */
-void	upgrade_print_format(void);
+/* --upgrade-format: what the old program wants to hear.  False without it when
+ * the configuration on standard input, the one in force, does not load. */
+bool	upgrade_print_format(void);
 
 /* state.c: the file.  A memfd, or -1 with errno set. */
 int	state_save(struct master *);

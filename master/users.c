@@ -17,6 +17,7 @@ users_check(const struct master *m, const struct conf *conf, char *err,
 		{ USER_PROXY, "proxy", false },
 		{ USER_TLSTERM, "tlsterm", false },
 		{ USER_KEYS, "keys", false },
+		{ USER_METRICS, "metrics", conf->metrics == NULL },
 		{ USER_ACME, "acme", !conf->acme.on },
 		{ USER_HOOK, "hook", conf->acme.dns_hook == NULL &&
 		    conf->acme.on_renew == NULL },

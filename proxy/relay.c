@@ -141,6 +141,8 @@ relay_count(struct session *s, struct leg *src, size_t n)
 {
 	s->active = ev_now(s->proxy->child.ev);
 	src->moved += n;
+	stats_add(&s->proxy->child.stats, src == &s->leg[CLIENT] ?
+	    STAT_RELAYED_IN : STAT_RELAYED_OUT, n);
 	if (s->flags & SESSION_UNANSWERED && src == &s->leg[UPSTREAM]) {
 		s->flags &= (uint8_t)~SESSION_UNANSWERED;
 		s->proxy->sessions.unanswered--;

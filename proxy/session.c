@@ -383,6 +383,8 @@ session_connected(struct session *s)
 	member_session(&p->members, m, true);
 	s->flags |= SESSION_CONNECTED;
 	stats_add(&p->child.stats, STAT_CONNECTED, 1);
+	stats_time(&p->child.stats, TIME_CONNECT,
+	    ev_now(p->child.ev) - s->active);
 	s->active = ev_now(p->child.ev);
 	session_enter(s, SESSION_RELAY);
 	relay_start(s);

@@ -118,7 +118,8 @@ for section; do
 	system)	system "" ;;
 	malloc)	system "$TUNABLES" test_isolation test_captured test_hello \
 		    test_relay test_tls ;;
-	peers)	for t in acme blog dynamic ocserv reality reload together; do
+	peers)	for t in acme blog http2 docs dynamic ocserv reality reload \
+		    together; do
 			many "peers/$t" 1500 "tests/peers/$t.sh"
 		done ;;
 	demo)	for t in run_demo install; do

@@ -10,11 +10,12 @@
 set -eu
 
 build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
-    libjansson-dev libcurl4-openssl-dev ca-certificates openssl'
+    libjansson-dev libcurl4-openssl-dev libnghttp2-dev zlib1g-dev libzstd-dev
+    libbrotli-dev ca-certificates openssl'
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd util-linux nginx ocserv openconnect openssh-client openssh-server
-    chromium fail2ban python3-prometheus-client zsh fish
-    nodejs pebble faketime'
+    chromium nghttp2-client fail2ban python3-prometheus-client prometheus zsh
+    fish nodejs zstd brotli libboost-doc pebble faketime'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
     nginx-light libnginx-mod-stream haproxy sslh sniproxy hitch h2o lighttpd
     lighttpd-mod-openssl lighttpd-mod-deflate'
@@ -84,7 +85,7 @@ fi
 
 if command -v systemctl >/dev/null; then
 	for p in nginx ocserv openssh-server:ssh haproxy sslh sniproxy hitch \
-	    h2o lighttpd nginx-light:nginx fail2ban; do
+	    h2o lighttpd nginx-light:nginx fail2ban prometheus; do
 		case " $missing " in
 		*" ${p%:*} "*)
 			$as_root systemctl -q disable "${p#*:}" 2>/dev/null ||

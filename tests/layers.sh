@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-roles='master worker proxy tlsterm keys acme ctl'
+roles='master worker proxy tlsterm keys acme metrics ctl'
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
 
@@ -43,7 +43,8 @@ for d in common $roles; do
 		\<seccomp.h\>)
 			case $file in common/*|*/sandbox.[ch]) continue ;; esac ;;
 		\<jansson.h\>)
-			case $d in ctl|acme) continue ;; esac ;;
+			case $d in ctl|acme|metrics) continue ;; esac
+			case $file in common/doc*) continue ;; esac ;;
 		\<nghttp2/*)
 			case $d in tlsterm) continue ;; esac ;;
 		\<curl/*)

@@ -13,7 +13,9 @@ UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
 	keys/serve tlsterm/keychan tlsterm/keyprov tlsterm/remote \
 	tests/unit/keys_world)
 UNIT_OBJ_sandbox_test = $(call role_objs,worker/sandbox proxy/sandbox \
-	tlsterm/sandbox keys/sandbox acme/sandbox)
+	tlsterm/sandbox keys/sandbox metrics/sandbox acme/sandbox)
+UNIT_OBJ_request_test = $(call role_objs,metrics/request)
+UNIT_OBJ_history_test = $(call role_objs,metrics/history)
 UNIT_OBJ_challenge_test = $(call role_objs,worker/challenge)
 UNIT_OBJ_ledger_test = $(call role_objs,master/ledger)
 UNIT_OBJ_store_test = $(call role_objs,master/store)
@@ -30,11 +32,23 @@ UNIT_OBJ_balance_test = $(call role_objs,proxy/balance)
 UNIT_OBJ_pool_test = $(call role_objs,proxy/buf proxy/pipe)
 UNIT_OBJ_http1_test = $(call role_objs,tlsterm/http1 tlsterm/request \
 	tlsterm/chunked)
+UNIT_OBJ_http2_test = $(call role_objs,tlsterm/http2 tlsterm/h2_limit \
+	tlsterm/request)
 UNIT_OBJ_forward_test = $(call role_objs,tlsterm/forward_head tlsterm/uphead \
 	tlsterm/http1 tlsterm/chunked tlsterm/request)
 UNIT_OBJ_fspath_test = $(call role_objs,tlsterm/fspath)
 UNIT_OBJ_cond_test = $(call role_objs,tlsterm/cond tlsterm/httpdate)
-UNIT_OBJ_range_test = $(call role_objs,tlsterm/range tlsterm/body)
+UNIT_OBJ_range_test = $(call role_objs,tlsterm/range tlsterm/body tlsterm/blob)
+UNIT_OBJ_accept_test = $(call role_objs,tlsterm/accept)
+UNIT_OBJ_listing_test = $(call role_objs,tlsterm/listing tlsterm/httpdate)
+UNIT_OBJ_encoder_test = $(call role_objs,tlsterm/encoder tlsterm/blob)
+UNIT_OBJ_cache_test = $(call role_objs,tlsterm/cache tlsterm/blob \
+	tlsterm/form tlsterm/accept tlsterm/encoder tlsterm/compress \
+	tlsterm/content tlsterm/docroot tlsterm/fspath tlsterm/digest \
+	tlsterm/media tlsterm/mime tlsterm/h1_write tlsterm/response \
+	tlsterm/body tlsterm/range)
+UNIT_LIBS_cache_test = -lcrypto -lz -lzstd -lbrotlienc
+UNIT_LIBS_encoder_test = -lz -lzstd -lbrotlienc -lbrotlidec
 UNIT_OBJ_url_test = $(call role_objs,tlsterm/redirect tlsterm/mime)
 $(foreach t,$(UNIT),$(eval $(O)/tests/unit/$(t): $(UNIT_OBJ_$(t))))
 
@@ -45,7 +59,7 @@ $(O)/tests/unit/%: tests/unit/%.c $(LIBCOMMON)
 	    $(LIBS_common)
 
 # Roles that misbehave in every way there is, for tests/system; never installed.
-CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm acme)
+CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm metrics acme)
 $(CAPTURED): $(O)/tests/captured/%: tests/captured/%.c \
     tests/captured/captured.c tests/captured/captured.h $(LIBCOMMON)
 	@mkdir -p $(@D)

@@ -16,8 +16,17 @@ body_close(struct body *b)
 {
 	if (b->fd != -1)
 		close(b->fd);
+	blob_drop(b->blob);
 	parts_free(b->parts);
 	body_init(b);
+}
+
+void
+body_of_blob(struct body *b, struct blob *blob)
+{
+	b->blob = blob_hold(blob);
+	b->text = blob->p;
+	b->left = blob->len;
 }
 
 void

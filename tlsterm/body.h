@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "blob.h"
 #include "range.h"
 
 /*
@@ -20,6 +21,9 @@ struct body {
 					   read before the next one */
 	int		 fd;		/* -1, or a file, owned */
 
+	struct blob	*blob;		/* NULL, or what text is in: held, so
+					   that it may be read any time */
+
 	struct parts	*parts;		/* owned: pieces of the source, with
 					   text between them */
 };
@@ -27,6 +31,8 @@ struct body {
 void	body_init(struct body *);
 /* Gives up what it owns; empty afterwards. */
 void	body_close(struct body *);
+/* The source is all of the blob, one more user of it. */
+void	body_of_blob(struct body *, struct blob *);
 /* dst must be empty; src is, afterwards. */
 void	body_move(struct body *dst, struct body *src);
 

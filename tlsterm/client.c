@@ -14,6 +14,7 @@
 #define TLS_HANDSHAKE_BYTE	0x16	/* content type of a first record */
 
 static void client_run(struct client *);
+static void client_wake(void *);
 
 /* Bits of the states that may follow. */
 static const uint8_t client_next[CLIENT__MAX] = {
@@ -33,15 +34,23 @@ client_enter(struct client *c, enum client_state to)
 	c->reading = false;
 }
 
-/* From now on; 0 is never.  The timer is moved only when it would be late. */
+/* 0 is never.  The timer is moved only when it would be late. */
 static void
-client_deadline(struct client *c, double seconds)
+client_due(struct client *c, uint64_t due)
 {
 	struct ev	*ev = c->t->child.ev;
 
-	c->due = seconds <= 0 ? 0 : ev_now(ev) + sec_to_ns(seconds);
+	c->due = due;
 	if (c->due != 0 && (c->timer.pos == 0 || c->timer.due > c->due))
 		ev_timer_set(ev, &c->timer, c->due);
+}
+
+/* From now on. */
+static void
+client_deadline(struct client *c, double seconds)
+{
+	client_due(c, seconds <= 0 ? 0 :
+	    ev_now(c->t->child.ev) + sec_to_ns(seconds));
 }
 
 void
@@ -85,6 +94,8 @@ client_close(struct client *c, const char *end)
 	if (c->queued)
 		TAILQ_REMOVE(&t->ready, c, ready);
 	h1_free(t->h1, &c->h1);
+	if (c->h2 != NULL)
+		h2_free(c->h2);
 	io_close(&c->io, t->child.ev);
 	stats_sub(st, STAT_LIVE, 1);
 	stats_add(st, STAT_ENDED, 1);
@@ -105,6 +116,9 @@ client_broken(const struct client *c)
 		return "reset";
 	if (c->io.broken && c->io.ssl != NULL)
 		return "tls-error";
+	if (c->h2 != NULL)
+		return h2_end_word(c->h2) != NULL ? h2_end_word(c->h2) :
+		    "error";
 	if (c->h1.lost)
 		return "upstream";
 	return c->io.broken ? "error" : "file-error";
@@ -141,38 +155,49 @@ client_later(struct client *c)
 static const char *
 client_end_word(const struct client *c)
 {
+	const char	*word = c->h2 != NULL ? h2_end_word(c->h2) : NULL;
+
+	if (word != NULL)
+		return word;
 	if (c->h1.error)
 		return "http-error";
 	return c->t->h1->draining ? "drain" : "close";
 }
 
+/* How long we wait for what. */
 static void
-client_after(struct client *c, enum h1_result res)
+client_wait(struct client *c, enum h1_result res)
 {
 	const struct conf	*conf = c->t->child.conf;
 
+	if (c->h2 != NULL) {
+		client_due(c, h2_due(c->h2, &c->io));
+		return;
+	}
+	if (res != H1_READING)
+		client_deadline(c, res == H1_UPSTREAM ? 0 :
+		    conf->limits.idle_timeout);
+	else if (!c->reading)
+		client_deadline(c, conf->limits.header_timeout);
+	c->reading = res == H1_READING;
+}
+
+static void
+client_after(struct client *c, enum h1_result res)
+{
 	switch (res) {
-	case H1_IDLE:
-		c->reading = false;
-		client_deadline(c, conf->limits.idle_timeout);
-		if (c->t->h1->draining)
-			client_drain(c);
-		break;
-	case H1_READING:
-		if (!c->reading)
-			client_deadline(c, conf->limits.header_timeout);
-		c->reading = true;
-		break;
 	case H1_READY:
 		client_later(c);
 		/* FALLTHROUGH */
+	case H1_READING:
 	case H1_SENDING:
-		c->reading = false;
-		client_deadline(c, conf->limits.idle_timeout);
-		break;
 	case H1_UPSTREAM:
-		c->reading = false;
-		client_deadline(c, 0);
+		client_wait(c, res);
+		break;
+	case H1_IDLE:
+		client_wait(c, res);
+		if (c->t->h1->draining && c->h2 == NULL)
+			client_drain(c);
 		break;
 	case H1_LAST:
 		client_linger(c, client_end_word(c));
@@ -200,7 +225,8 @@ client_open(struct client *c)
 		return;
 	}
 	c->origin.now = time(NULL);
-	res = h1_run(c->t->h1, &c->h1, &c->io, &c->origin);
+	res = c->h2 != NULL ? h2_run(c->h2, &c->io, ev_now(c->t->child.ev)) :
+	    h1_run(c->t->h1, &c->h1, &c->io, &c->origin);
 	io_park(&c->io);
 	client_after(c, res);
 }
@@ -218,6 +244,23 @@ client_relay(struct client *c)
 		memcpy(alpn, p, len);
 	alpn[len] = '\0';
 	return h1_relay(&c->h1, c->relay, &c->origin, alpn);
+}
+
+/* After the handshake: what is spoken inside?  False as above. */
+static bool
+client_choose(struct client *c)
+{
+	const uint8_t	*p;
+	unsigned int	 len;
+
+	if (c->relay != NULL)
+		return client_relay(c);
+	SSL_get0_alpn_selected(c->io.ssl, &p, &len);
+	if (len != 2 || memcmp(p, "h2", 2) != 0)
+		return true;
+	c->h2 = h2_new(c->t->h2, &c->origin, client_wake, &c->h1,
+	    ev_now(c->t->child.ev));
+	return c->h2 != NULL;
 }
 
 static void
@@ -245,10 +288,11 @@ client_handshake(struct client *c)
 		return;
 	}
 	stats_add(st, STAT_HANDSHAKES, 1);
+	stats_time(st, TIME_HANDSHAKE, ev_now(c->t->child.ev) - c->since);
 	if (SSL_session_reused(c->io.ssl))
 		stats_add(st, STAT_RESUMED, 1);
 	client_enter(c, CLIENT_OPEN);
-	if (c->relay != NULL && !client_relay(c)) {
+	if (!client_choose(c)) {
 		client_close(c, "refused");
 		return;
 	}
@@ -367,6 +411,13 @@ client_late(struct client *c)
 {
 	enum h1_result	res;
 
+	if (c->state == CLIENT_OPEN && c->h2 != NULL) {
+		c->origin.now = time(NULL);
+		res = h2_late(c->h2, &c->io, ev_now(c->t->child.ev));
+		io_park(&c->io);
+		client_after(c, res);
+		return;
+	}
 	if (c->state == CLIENT_OPEN && c->reading) {
 		c->origin.now = time(NULL);
 		res = h1_timeout(c->t->h1, &c->h1, &c->io, &c->origin);
@@ -400,6 +451,8 @@ client_drain(struct client *c)
 {
 	if (c->state == CLIENT_PEEK)
 		client_close(c, "drain");
+	else if (c->state == CLIENT_OPEN && c->h2 != NULL && !c->queued)
+		client_run(c);
 	else if (c->state == CLIENT_OPEN && !c->queued && c->h1.served &&
 	    h1_idle(&c->h1, &c->io) && c->io.unread.p == NULL)
 		client_linger(c, "drain");
@@ -457,6 +510,7 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 		addrlimit_hold(t->child.addrs, &info->peer);
 	stats_add(st, STAT_LIVE, 1);
 	c->t = t;
+	c->since = ev_now(t->child.ev);
 	if (info->target.kind == TARGET_CHALLENGE)
 		c->origin.site = t->responder;
 	else if (info->target.kind == TARGET_UPSTREAM)

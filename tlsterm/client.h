@@ -5,6 +5,7 @@
 
 #include "common/conn.h"
 #include "h1.h"
+#include "h2.h"
 #include "io.h"
 
 struct tlsterm;
@@ -30,7 +31,10 @@ struct client {
 	struct tlsterm		*t;
 	struct io		 io;
 	struct h1		 h1;
+	struct h2		*h2;		/* NULL: it is HTTP/1, or not
+						   known yet */
 	struct ev_timer		 timer;
+	uint64_t		 since;		/* ns: it came to us */
 	uint64_t		 due;		/* 0 = none; the timer may be
 						   earlier, never later */
 	enum client_state	 state;

@@ -9,7 +9,7 @@ is_weak(struct str tag)
 
 /* RFC 9110 8.8.3.2: weak comparison does not look at W/. */
 static bool
-etag_listed(struct str list, struct str etag, bool weak)
+etag_listed(struct str list, const struct validator *v, bool weak)
 {
 	struct str	tag;
 
@@ -22,7 +22,7 @@ etag_listed(struct str list, struct str etag, bool weak)
 			tag.p += 2;
 			tag.n -= 2;
 		}
-		if (str_eq(tag, etag))
+		if (str_eq(tag, v->etag) || str_eq(tag, v->plain))
 			return true;
 	}
 	return false;
@@ -44,13 +44,13 @@ int
 cond_check(const struct request *req, const struct validator *v)
 {
 	if (req->if_match.p != NULL) {
-		if (!etag_listed(req->if_match, v->etag, false))
+		if (!etag_listed(req->if_match, v, false))
 			return 412;
 	} else if (req->if_unmodified_since.p != NULL &&
 	    changed_since(req->if_unmodified_since, v, false))
 		return 412;
 	if (req->if_none_match.p != NULL) {
-		if (etag_listed(req->if_none_match, v->etag, true))
+		if (etag_listed(req->if_none_match, v, true))
 			return 304;
 	} else if (req->if_modified_since.p != NULL &&
 	    !changed_since(req->if_modified_since, v, true))
@@ -67,7 +67,7 @@ cond_range(const struct request *req, const struct validator *v)
 	if (s.p == NULL)
 		return true;
 	if (s.n > 0 && (s.p[0] == '"' || is_weak(s)))
-		return str_eq(s, v->etag);
+		return str_eq(s, v->plain);
 	/* A date is a strong validator only when it is not of this second. */
 	return httpdate_parse(s, v->now, &t) && t == v->mtime &&
 	    v->now > v->mtime;

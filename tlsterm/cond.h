@@ -11,6 +11,8 @@
 /* What is true of the file as it would be sent. */
 struct validator {
 	struct str	etag;		/* strong, with its quotes */
+	struct str	plain;		/* the same without the encoding: who
+					   has that need not have this */
 	time_t		mtime;
 	time_t		now;
 };

@@ -1,134 +1,35 @@
-#include <sys/stat.h>
-#include <sys/syscall.h>
-
-#include <linux/openat2.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include <bsd/string.h>
 
 #include "common/l4.h"
+#include "browse.h"
 #include "cond.h"
-#include "fspath.h"
+#include "content.h"
+#include "form.h"
 #include "httpdate.h"
 #include "redirect.h"
 #include "site.h"
 
-#define OPEN_TRIES	4	/* a rename beside us: EAGAIN */
+#define FILE_TRIES	3	/* when it changes between two looks */
 
-/* A file of the docroot, or why there is none. */
-struct file {
-	int		fd;
-	struct stat	st;
-	struct fspath	path;		/* what was opened; `slash` is what was
-					   asked for */
+/* A request for something below the docroot, while it is answered. */
+struct ask {
+	const struct sites	*ss;
+	const struct origin	*o;
+	const struct request	*req;
+	struct response		*res;
+	struct accept		 accept;
+	struct entry		*entry;
+	struct file		*file;		/* of the entry, if open */
 };
 
-/* Never leaves the root, never waits for the other end of a FIFO. */
-static int
-open_beneath(int root, const char *name)
-{
-	struct open_how	how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK |
-		O_NOCTTY, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-	int		fd, i;
-
-	for (i = 0; i < OPEN_TRIES; i++) {
-		fd = (int)syscall(SYS_openat2, root,
-		    name[0] == '\0' ? "." : name, &how, sizeof(how));
-		if (fd != -1 || (errno != EAGAIN && errno != EINTR))
-			return fd;
-	}
-	return -1;
-}
-
-static int
-status_of_errno(int err)
-{
-	switch (err) {
-	case EACCES:
-	case EPERM:
-		return 403;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case EAGAIN:
-		return 503;
-	case EIO:
-		return 500;
-	default:
-		return 404;
-	}
-}
-
 static void
-file_close(struct file *f)
+respond_slash(const struct ask *a, bool add)
 {
-	if (f->fd != -1)
-		close(f->fd);
-	f->fd = -1;
-}
-
-/* 0, or the status that says why not. */
-static int
-file_open(struct file *f, int root)
-{
-	int	status = 0;
-
-	if ((f->fd = open_beneath(root, f->path.rel)) == -1)
-		return status_of_errno(errno);
-	if (fstat(f->fd, &f->st) == -1)
-		status = 500;
-	else if (!S_ISREG(f->st.st_mode) && !S_ISDIR(f->st.st_mode))
-		status = 403;
-	if (status != 0)
-		file_close(f);
-	return status;
-}
-
-/* Adds a name to the directory of dirlen bytes; false where it cannot be. */
-static bool
-file_name(struct file *f, size_t dirlen, const char *name)
-{
-	size_t	room = sizeof(f->path.rel) - dirlen;
-	int	n;
-
-	n = snprintf(f->path.rel + dirlen, room, "%s%s",
-	    dirlen == 0 ? "" : "/", name);
-	return n > 0 && (size_t)n < room;
-}
-
-/* Takes the first index file of the directory that is there. */
-static int
-file_index(struct file *f, const struct site *s)
-{
-	const struct conf_strs	*index = &s->conf->index;
-	size_t			 i, dirlen = f->path.len;
-	int			 status = 404;
-
-	file_close(f);
-	for (i = 0; i < index->n && status == 404; i++) {
-		if (!file_name(f, dirlen, index->v[i]) ||
-		    fspath_hidden(f->path.rel, &s->conf->hide))
-			continue;
-		status = file_open(f, s->root);
-		if (status == 0 && !S_ISREG(f->st.st_mode)) {
-			file_close(f);
-			status = 404;
-		}
-	}
-	return status;
-}
-
-static void
-respond_slash(const struct request *req, struct response *res, bool add)
-{
-	size_t	len;
+	struct response	*res = a->res;
+	size_t		 len;
 
 	response_begin(res, 308);
-	len = redirect_slash(res->buf, sizeof(res->buf), req, add);
+	len = redirect_slash(res->buf, sizeof(res->buf), a->req, add);
 	if (len == 0) {
 		response_error(res, 414);
 		return;
@@ -138,59 +39,101 @@ respond_slash(const struct request *req, struct response *res, bool add)
 }
 
 static void
-add_type(const struct sites *ss, const char *name, struct response *res)
+respond_error(const struct ask *a, int status)
 {
-	const char	*type = mime_type(ss->mime, name);
-
-	if (type != NULL)
-		response_field(res, STR("Content-Type"),
-		    (struct str){ type, strlen(type) });
+	site_error(a->ss, a->o->site, status, a->res);
+	if (status == 405)
+		response_field(a->res, STR("Allow"), STR("GET, HEAD"));
+	if (status == 406)
+		response_field(a->res, STR("Vary"), STR("Accept-Encoding"));
+	if (status == 503)
+		response_field(a->res, STR("Retry-After"), STR("1"));
 }
 
-/* Changes whenever the file does, as far as its times tell. */
-static struct str
-make_etag(const struct stat *st, char *dst, size_t size)
+static void
+add_type(const struct entry *e, struct response *res)
 {
-	int	n;
-
-	n = snprintf(dst, size, "\"%llx%08lx-%llx\"",
-	    (unsigned long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
-	    (unsigned long long)st->st_size);
-	return (struct str){ dst, (size_t)n };
+	if (e->type != NULL)
+		response_field(res, STR("Content-Type"),
+		    (struct str){ e->type, strlen(e->type) });
 }
 
 /* The fields that say which state of the file this is; also in a 304. */
 static void
-add_validators(const struct validator *v, struct response *res)
+add_validators(const struct ask *a, const struct validator *v)
 {
-	char	*date;
+	struct response	*res = a->res;
+	char		*date;
 
-	response_printf(res, STR("ETag"), "%.*s", (int)v->etag.n, v->etag.p);
+	response_field(res, STR("ETag"), v->etag);
 	if ((date = response_room(res, HTTPDATE_LEN + 1)) != NULL)
 		response_field(res, STR("Last-Modified"), (struct str){
 		    httpdate_format(date, v->mtime), HTTPDATE_LEN });
 	response_field(res, STR("Vary"), STR("Accept-Encoding"));
 }
 
-static void
-respond_unsatisfiable(const struct sites *ss, const struct origin *o,
-    const struct file *f, struct response *res)
+/* The body, from memory or from its file; false where that is another now. */
+static bool
+body_begin(const struct ask *a, const struct form *form)
 {
-	site_error(ss, o->site, 416, res);
-	response_printf(res, STR("Content-Range"), "bytes */%llu",
-	    (unsigned long long)f->st.st_size);
+	struct body	*b = &a->res->body;
+	struct file	 f;
+
+	if (form->body != NULL) {
+		body_of_blob(b, form->body);
+		return true;
+	}
+	if (a->file->fd != -1 && form == &a->entry->form[FORM_PLAIN]) {
+		b->fd = a->file->fd;
+		a->file->fd = -1;
+	} else if (content_open(a->o->site, form, &f))
+		b->fd = f.fd;
+	else
+		return false;
+	b->left = form->length;
+	return true;
+}
+
+/* All of it, in one of its forms. */
+static bool
+respond_whole(const struct ask *a, struct form *form,
+    const struct validator *v)
+{
+	struct response	*res = a->res;
+	const char	*name;
+
+	if (!form_answer(form, res)) {
+		response_begin(res, 200);
+		add_validators(a, v);
+		add_type(a->entry, res);
+		if (form == &a->entry->form[FORM_PLAIN])
+			response_field(res, STR("Accept-Ranges"),
+			    STR("bytes"));
+		else {
+			name = encoding_name((enum encoding)(form -
+			    a->entry->form));
+			response_field(res, STR("Content-Encoding"),
+			    (struct str){ name, strlen(name) });
+		}
+		res->length = form->length;
+		site_add_headers(a->o->site, res);
+		form_keep_answer(a->ss->cache, form, res);
+	}
+	res->complete = true;
+	return body_begin(a, form);
 }
 
 /* One part of the file, or several in one body (RFC 9110 14.6). */
 static bool
-add_parts(const struct sites *ss, const char *name, uint64_t size,
-    const struct range *part, size_t n, struct response *res)
+add_parts(const struct ask *a, const struct range *part, size_t n)
 {
-	const char	*type = mime_type(ss->mime, name);
+	struct response	*res = a->res;
+	const char	*type = a->entry->type;
+	uint64_t	 size = a->entry->form[FORM_PLAIN].length;
 	char		 boundary[RANGE_BOUNDARY];
 
 	if (n == 1) {
-		add_type(ss, name, res);
+		add_type(a->entry, res);
 		response_printf(res, STR("Content-Range"),
 		    "bytes %llu-%llu/%llu", (unsigned long long)part->first,
 		    (unsigned long long)part->last,
@@ -208,67 +151,186 @@ add_parts(const struct sites *ss, const char *name, uint64_t size,
 	return true;
 }
 
-/* The file itself, or ranges of it. */
-static void
-respond_file(const struct sites *ss, const struct origin *o,
-    const struct request *req, struct file *f, struct response *res)
+static bool
+respond_ranges(const struct ask *a, const struct validator *v,
+    const struct range *part, size_t n)
 {
-	char			etag[64];
-	struct validator	v = { make_etag(&f->st, etag, sizeof(etag)),
-		f->st.st_mtim.tv_sec, o->now };
-	uint64_t		size = (uint64_t)f->st.st_size;
-	enum range_result	range = RANGE_NONE;
-	struct range		part[RANGES_MAX];
-	size_t			n = 0;
-	int			status;
+	struct response	*res = a->res;
 
-	status = cond_check(req, &v);
-	if (status == 412) {
-		site_error(ss, o->site, status, res);
-		return;
-	}
-	if (status == 0 && req->range.p != NULL && cond_range(req, &v))
-		range = range_parse(req->range, size, part, &n);
-	if (range == RANGE_UNSATISFIABLE) {
-		respond_unsatisfiable(ss, o, f, res);
-		return;
-	}
-	response_begin(res, status != 0 ? status :
-	    range == RANGE_SOME ? 206 : 200);
-	add_validators(&v, res);
-	if (status != 0)
-		return;
+	response_begin(res, 206);
+	if (!body_begin(a, &a->entry->form[FORM_PLAIN]))
+		return false;
+	add_validators(a, v);
 	response_field(res, STR("Accept-Ranges"), STR("bytes"));
-	res->length = size;
-	if (range != RANGE_SOME)
-		add_type(ss, f->path.rel, res);
-	else if (!add_parts(ss, f->path.rel, size, part, n, res)) {
-		site_error(ss, o->site, 500, res);
-		return;
-	}
-	res->body.fd = f->fd;
+	if (!add_parts(a, part, n))
+		respond_error(a, 500);
 	res->body.left = res->length;
-	f->fd = -1;
+	return true;
 }
 
-/* What the path leads to: 0 and an open file; 308 where the slash at its end
- * is missing or too much; or an error. */
-static int
-file_find(struct file *f, const struct site *s, const struct request *req,
-    bool *add_slash)
+static void
+respond_unsatisfiable(const struct ask *a)
 {
-	int	status;
+	respond_error(a, 416);
+	response_printf(a->res, STR("Content-Range"), "bytes */%llu",
+	    (unsigned long long)a->entry->form[FORM_PLAIN].length);
+}
 
-	if ((status = fspath_decode(&f->path, req->path)) != 0)
+/* True where the ranges asked for are the answer.  They are of the file as it
+ * is: who does not take that, gets all of it in a form that it takes. */
+static bool
+try_ranges(const struct ask *a, const struct validator *v, bool *same)
+{
+	uint64_t	size = a->entry->form[FORM_PLAIN].length;
+	struct range	part[RANGES_MAX];
+	size_t		n;
+
+	if (a->req->range.p == NULL || !a->accept.plain ||
+	    !cond_range(a->req, v))
+		return false;
+	switch (range_parse(a->req->range, size, part, &n)) {
+	case RANGE_SOME:
+		*same = respond_ranges(a, v, part, n);
+		return true;
+	case RANGE_UNSATISFIABLE:
+		respond_unsatisfiable(a);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct str
+tag_of(const struct form *f)
+{
+	return (struct str){ f->tag, strlen(f->tag) };
+}
+
+/* From what is known of the file; false where that turns out to be old. */
+static bool
+respond_entry(struct ask *a)
+{
+	struct entry		*e = a->entry;
+	struct form		*form, *plain = &e->form[FORM_PLAIN];
+	struct validator	 v = { tag_of(plain), tag_of(plain),
+		e->id.mtime.tv_sec, a->o->now };
+	bool			 same = true;
+	int			 status;
+
+	form = form_choose(a->ss->cache, e, &a->accept);
+	if (form == NULL) {
+		respond_error(a, 406);
+		return true;
+	}
+	v.etag = tag_of(form);
+	status = cond_check(a->req, &v);
+	if (status == 412)
+		respond_error(a, status);
+	else if (status == 304) {
+		response_begin(a->res, status);
+		add_validators(a, &v);
+	} else {
+		v.etag = v.plain;
+		if (!try_ranges(a, &v, &same)) {
+			v.etag = tag_of(form);
+			same = respond_whole(a, form, &v);
+		}
+	}
+	return same;
+}
+
+/* The name that the cache has it under: of a directory's, with its slash. */
+static const char *
+path_key(struct fspath *p)
+{
+	size_t	len = p->len;
+
+	if (p->slash) {
+		p->rel[len++] = '/';
+		p->rel[len] = '\0';
+	}
+	return p->rel;
+}
+
+/* An entry for the file that is open, whether there was one or not. */
+static struct entry *
+entry_of_file(const struct ask *a, const char *key, struct entry *old)
+{
+	struct file_id	id;
+
+	file_id_of(&id, &a->file->st);
+	if (old == NULL || !file_id_same(&id, &old->id) ||
+	    strcmp(old->name, a->file->path.rel) != 0)
+		return content_load(a->ss, a->o, key, a->file);
+	old->checked = a->o->now;
+	content_beside(a->ss, a->o->site, old);
+	return old;
+}
+
+/* Looks at the file itself.  0 and an entry, or the status. */
+static int
+ask_disk(struct ask *a, struct entry *old, bool *add_slash)
+{
+	struct file	*f = a->file;
+	char		 key[FSPATH_MAX];
+	int		 status;
+
+	strlcpy(key, path_key(&f->path), sizeof(key));
+	f->path.rel[f->path.len] = '\0';
+	file_close(f);
+	status = file_find(f, a->o->site, add_slash);
+	if (status != 0) {
+		if (old != NULL)
+			cache_drop(a->ss->cache, old);
 		return status;
-	if (fspath_hidden(f->path.rel, &s->conf->hide))
-		return 404;
-	if ((status = file_open(f, s->root)) != 0)
-		return status;
-	*add_slash = S_ISDIR(f->st.st_mode);
-	if (f->path.slash == *add_slash)
-		return *add_slash ? file_index(f, s) : 0;
-	return 308;
+	}
+	a->entry = S_ISDIR(f->st.st_mode) ?
+	    browse_entry(a->ss, a->o, a->req, f) :
+	    entry_of_file(a, key, old);
+	/* An index file has taken the place of the directory's name. */
+	strlcpy(f->path.rel, key, sizeof(f->path.rel));
+	return a->entry == NULL ? 503 : 0;
+}
+
+/* GET or HEAD. */
+static void
+respond_get(struct ask *a)
+{
+	struct cache	*c = a->ss->cache;
+	struct entry	*e;
+	bool		 add_slash = false, old = false;
+	int		 status = 0, i;
+
+	accept_parse(&a->accept, a->req->accept_encoding,
+	    a->o->site->conf->encode, a->o->site->conf->nencode);
+	if (a->accept.plain &&
+	    str_listed(a->req->cache_control, STR("no-transform")))
+		a->accept.n = 0;
+	for (i = 0; i < FILE_TRIES; i++) {
+		e = cache_find(c, a->o->site->index, path_key(&a->file->path));
+		a->entry = e;
+		if (old || e == NULL || e->checked != a->o->now)
+			status = ask_disk(a, e, &add_slash);
+		cache_count(c, e != NULL && e == a->entry);
+		if (status != 0 || respond_entry(a))
+			break;
+		old = true;
+		status = 503;
+	}
+	if (status == 308)
+		respond_slash(a, add_slash);
+	else if (status != 0)
+		respond_error(a, status);
+}
+
+/* What cannot be done with a file, or there is none. */
+static void
+respond_other(const struct ask *a)
+{
+	bool	add_slash;
+	int	status = file_find(a->file, a->o->site, &add_slash);
+
+	respond_error(a, status == 0 || status == 308 ? 405 : status);
 }
 
 void
@@ -276,24 +338,19 @@ files_respond(const struct sites *ss, const struct origin *o,
     const struct request *req, struct response *res)
 {
 	struct file	f;
-	bool		add_slash = false, get;
+	struct ask	a = { .ss = ss, .o = o, .req = req, .res = res,
+		.file = &f };
 	int		status;
 
 	f.fd = -1;
-	get = req->method == METHOD_GET || req->method == METHOD_HEAD;
-	status = file_find(&f, o->site, req, &add_slash);
-	if (!get && (status == 0 || status == 308))
-		status = 405;
-	if (status == 0)
-		respond_file(ss, o, req, &f, res);
-	else if (status == 308)
-		respond_slash(req, res, add_slash);
+	cache_pass(ss->cache);
+	status = fspath_decode(&f.path, req->path);
+	if (status != 0)
+		respond_error(&a, status);
+	else if (req->method == METHOD_GET || req->method == METHOD_HEAD)
+		respond_get(&a);
 	else
-		site_error(ss, o->site, status, res);
-	if (status == 405)
-		response_field(res, STR("Allow"), STR("GET, HEAD"));
-	if (status == 503)
-		response_field(res, STR("Retry-After"), STR("1"));
+		respond_other(&a);
 	file_close(&f);
 }
 
@@ -302,6 +359,7 @@ files_error_page(const struct sites *ss, const struct site *s,
     const char *file, struct response *res)
 {
 	struct file	f;
+	const char	*type;
 
 	while (*file == '/')
 		file++;
@@ -313,7 +371,9 @@ files_error_page(const struct sites *ss, const struct site *s,
 		file_close(&f);
 		return false;
 	}
-	add_type(ss, f.path.rel, res);
+	if ((type = mime_type(ss->mime, f.path.rel)) != NULL)
+		response_field(res, STR("Content-Type"),
+		    (struct str){ type, strlen(type) });
 	res->body.fd = f.fd;
 	res->length = (uint64_t)f.st.st_size;
 	res->body.left = res->length;

@@ -119,14 +119,14 @@ h1_send_body(struct run *r)
 	return h1_put(r);
 }
 
-static void
-h1_count(const struct run *r, int status)
+void
+h1_count(const struct h1_server *s, const struct origin *o, int status)
 {
-	const struct stats	*st = r->s->stats;
+	const struct stats	*st = s->stats;
 
 	stats_add(st, STAT_REQUESTS, 1);
-	if (r->o->site->requests != NULL)
-		++*r->o->site->requests;
+	if (o->site->requests != NULL)
+		++*o->site->requests;
 	stats_add(st, status < 300 ? STAT_2XX : status < 400 ? STAT_3XX :
 	    status < 500 ? STAT_4XX : STAT_5XX, 1);
 }
@@ -143,7 +143,7 @@ h1_answer(struct run *r, const struct request *req)
 	if (req == NULL || res->close || s->draining || !req->keepalive)
 		h->close = true;
 	h->served = true;
-	h1_count(r, res->status);
+	h1_count(s, r->o, res->status);
 	s->outlen = h1_write_head(s, res, req == NULL ? 1 : req->minor,
 	    h->close);
 	if (head)
@@ -327,7 +327,7 @@ h1_finish(struct run *r, enum h1_result res)
 	return sent;
 }
 
-static void
+void
 h1_clock(struct h1_server *s, time_t now)
 {
 	if (s->now != now) {

@@ -75,6 +75,9 @@ enum h1_result {
 
 /* Fatal without memory. */
 struct h1_server *h1_server_new(const struct sites *, const struct stats *);
+/* For HTTP/2 too: sets s->date; counts an answer. */
+void	h1_clock(struct h1_server *, time_t now);
+void	h1_count(const struct h1_server *, const struct origin *, int status);
 
 void	h1_init(struct h1 *);
 /* Does what can be done now. */

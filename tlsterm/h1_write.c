@@ -41,15 +41,31 @@ put_field(struct out *o, struct str name, struct str value)
 	put(o, STR("\r\n"));
 }
 
-static bool
-has(const struct response *res, struct str name)
+/* What is the same whenever, and to whomever, the answer is sent. */
+static void
+put_fields(struct out *o, const struct response *res)
 {
 	size_t	i;
 
+	/* An answer on the way to the answer says nothing of itself. */
+	if (res->status >= 200 && !response_has(res, STR("server")))
+		put(o, STR("Server: l4mux\r\n"));
 	for (i = 0; i < res->nfields; i++)
-		if (str_caseeq(res->field[i].name, name))
-			return true;
-	return false;
+		put_field(o, res->field[i].name, res->field[i].value);
+	if (res->framed) {
+		put(o, STR("Content-Length: "));
+		put_number(o, res->length);
+		put(o, STR("\r\n"));
+	}
+}
+
+size_t
+h1_ready_fields(char *dst, const struct response *res)
+{
+	struct out	o = { dst, 0 };
+
+	put_fields(&o, res);
+	return o.len;
 }
 
 size_t
@@ -57,26 +73,19 @@ h1_write_head(struct h1_server *s, const struct response *res, uint8_t minor,
     bool close)
 {
 	struct out	o = { s->out, 0 };
-	size_t		i;
 
 	put(&o, STR("HTTP/1.1 "));
 	put_number(&o, (uint64_t)res->status);
 	put(&o, STR(" "));
 	put_text(&o, response_phrase(res->status));
 	put(&o, STR("\r\n"));
-	/* An answer on the way to the answer says nothing of itself. */
-	if (res->status >= 200 && !has(res, STR("server")))
-		put(&o, STR("Server: l4mux\r\n"));
-	if (res->status >= 200 && !has(res, STR("date")))
+	if (res->status >= 200 && !response_has(res, STR("date")))
 		put_field(&o, STR("Date"), (struct str){ s->date,
 		    HTTPDATE_LEN });
-	for (i = 0; i < res->nfields; i++)
-		put_field(&o, res->field[i].name, res->field[i].value);
-	if (res->framed) {
-		put(&o, STR("Content-Length: "));
-		put_number(&o, res->length);
-		put(&o, STR("\r\n"));
-	}
+	if (res->ready.p != NULL)
+		put(&o, res->ready);
+	else
+		put_fields(&o, res);
 	if (res->status == 101)
 		put(&o, STR("Connection: Upgrade\r\n"
 		    "Upgrade: websocket\r\n"));

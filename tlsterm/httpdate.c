@@ -47,22 +47,48 @@ civil_of(struct civil *c, int64_t days)
 	c->year = (int)(yoe + era * 400 + (c->month <= 2));
 }
 
+/* A time as both kinds of clock show it. */
+struct moment {
+	struct civil	c;
+	int64_t		days;
+	unsigned int	s;	/* of the day */
+};
+
+static void
+moment_of(struct moment *m, time_t when)
+{
+	int64_t	t = when;
+
+	t = t < MIN_TIME ? MIN_TIME : t > MAX_TIME ? MAX_TIME : t;
+	m->days = (t >= 0 ? t : t - (DAY - 1)) / DAY;
+	m->s = (unsigned int)(t - m->days * DAY);
+	civil_of(&m->c, m->days);
+}
+
 const char *
 httpdate_format(char dst[HTTPDATE_LEN + 1], time_t when)
 {
-	struct civil	c;
-	int64_t		t = when, days;
-	unsigned int	s;
+	struct moment	m;
 
-	t = t < MIN_TIME ? MIN_TIME : t > MAX_TIME ? MAX_TIME : t;
-	days = (t >= 0 ? t : t - (DAY - 1)) / DAY;
-	s = (unsigned int)(t - days * DAY);
-	civil_of(&c, days);
+	moment_of(&m, when);
 	snprintf(dst, HTTPDATE_LEN + 1,
 	    "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
-	    wdays + 3 * ((days % 7 + 7) % 7), (unsigned int)c.day % 100,
-	    months + 3 * (c.month - 1), (unsigned int)c.year % 10000,
-	    s / 3600 % 100, s / 60 % 60, s % 60);
+	    wdays + 3 * ((m.days % 7 + 7) % 7), (unsigned int)m.c.day % 100,
+	    months + 3 * (m.c.month - 1), (unsigned int)m.c.year % 10000,
+	    m.s / 3600 % 100, m.s / 60 % 60, m.s % 60);
+	return dst;
+}
+
+const char *
+httpdate_iso(char dst[HTTPDATE_ISO_LEN + 1], time_t when)
+{
+	struct moment	m;
+
+	moment_of(&m, when);
+	snprintf(dst, HTTPDATE_ISO_LEN + 1, "%04u-%02u-%02uT%02u:%02u:%02uZ",
+	    (unsigned int)m.c.year % 10000, (unsigned int)m.c.month % 100,
+	    (unsigned int)m.c.day % 100, m.s / 3600 % 100, m.s / 60 % 60,
+	    m.s % 60);
 	return dst;
 }
 

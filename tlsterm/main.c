@@ -8,6 +8,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
+#include "compress.h"
 #include "tlsterm.h"
 
 #define FDS_MAX	1000000		/* where the limit is "unlimited" */
@@ -116,6 +117,8 @@ main(int argc, char **argv)
 	setup_finish(t);
 	t->h1 = h1_server_new(&t->sites, &t->child.stats);
 	t->h1->ups = &t->ups;
+	t->h2 = h2_server_new(t->h1);
+	compressor_new(&t->sites, t->child.ev);
 	ev_each_turn(t->child.ev, each_turn, t);
 	confine(t);
 	inbox_start(t);

@@ -198,6 +198,7 @@ static const struct {
 #define KEPT(name, member)						\
 	{ { name, sizeof(name) - 1 }, offsetof(struct request, member) }
 	KEPT("accept-encoding",		accept_encoding),
+	KEPT("cache-control",		cache_control),
 	KEPT("if-none-match",		if_none_match),
 	KEPT("if-modified-since",	if_modified_since),
 	KEPT("range",			range),

@@ -51,6 +51,7 @@ struct request {
 	struct str	 if_modified_since;
 	struct str	 if_unmodified_since;
 	struct str	 accept_encoding;
+	struct str	 cache_control;
 
 	struct field	 field[REQUEST_FIELDS_MAX];	/* all, as sent */
 	size_t		 nfields;

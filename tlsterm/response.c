@@ -88,6 +88,8 @@ response_begin(struct response *r, int status)
 	r->length = 0;
 	r->status = status;
 	r->upstream = -1;
+	r->complete = false;
+	r->ready = (struct str){ NULL, 0 };
 	r->framed = status != 204 && status != 304;
 	r->nfields = 0;
 	r->used = 0;
@@ -115,6 +117,17 @@ response_replace(struct response *r, struct str name, struct str value)
 			return;
 		}
 	response_field(r, name, value);
+}
+
+bool
+response_has(const struct response *r, struct str name)
+{
+	size_t	i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (str_caseeq(r->field[i].name, name))
+			return true;
+	return false;
 }
 
 void

@@ -16,12 +16,18 @@ struct response {
 	int64_t		 upstream;	/* -1, or its index: no answer yet, to
 					   be had through forward.h */
 	bool		 close;		/* not to be followed by another */
+	bool		 complete;	/* has the site's own fields */
 	bool		 framed;	/* length is to be announced */
 
 	/* The sender takes the body over with body_move().  `length` is what
 	 * GET gets, also for HEAD and where nothing is to be sent. */
 	struct body	 body;
 	uint64_t	 length;
+
+	/* The same fields as lines of HTTP/1, with the length and whatever
+	 * else does not depend on the connection or the time; p is NULL where
+	 * they were not made ready. */
+	struct str	 ready;
 
 	struct field	 field[RESPONSE_FIELDS_MAX];
 	size_t		 nfields;
@@ -43,6 +49,7 @@ void	response_printf(struct response *, struct str name,
 /* Takes the place of a field of this name that is there. */
 void	response_replace(struct response *, struct str name,
 	    struct str value);
+bool	response_has(const struct response *, struct str name);
 /* The body is len bytes of text, which lives as long as the response. */
 void	response_text(struct response *, const char *text, size_t len);
 /* Space for n bytes that live as long as the response; NULL when full. */

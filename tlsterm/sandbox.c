@@ -30,6 +30,7 @@ static const struct sb_rule rules[] = {
 	/* docroots; Landlock says which */
 	ALLOW(openat2),
 	ALLOW(pread64),
+	ALLOW(getdents64),
 };
 
 const struct sb_policy tlsterm_policy = {

@@ -86,6 +86,9 @@ sites_init(struct sites *ss, const struct conf *conf,
 	}
 	ss->names = route_table_new(conf);
 	ss->mime = mime_load(MIME_FILE);
+	if ((ss->cache = malloc(sizeof(*ss->cache))) == NULL)
+		fatal("malloc");
+	cache_init(ss->cache, conf->limits.cache, stats);
 }
 
 /*
@@ -211,7 +214,7 @@ respond(const struct sites *ss, const struct origin *o,
 		site_error(ss, o->site, 404, res);
 }
 
-static void
+void
 site_add_headers(const struct site *s, struct response *res)
 {
 	size_t	i;
@@ -232,7 +235,8 @@ site_respond(const struct sites *ss, const struct origin *o,
 		return;
 	if (res->full)
 		response_error(res, 500);
-	site_add_headers(o->site, res);
+	if (!res->complete)
+		site_add_headers(o->site, res);
 }
 
 void

@@ -7,6 +7,7 @@
 #include "common/conn.h"
 #include "common/route.h"
 #include "common/stats.h"
+#include "cache.h"
 #include "mime.h"
 #include "request.h"
 #include "response.h"
@@ -33,6 +34,7 @@ struct sites {
 	size_t			 n;
 	struct route_table	*names;
 	struct mime		*mime;
+	struct cache		*cache;		/* of files */
 	uint16_t		 https_port;	/* for redirects; 0 = that of
 						   the connection */
 };
@@ -57,7 +59,8 @@ void	sites_init(struct sites *, const struct conf *,
 /*
  * Answers a request: the one door for every version of HTTP.  Where res says
  * `upstream`, that is to be asked, and what it says goes through
- * site_forwarded().
+ * site_forwarded().  The fields are to be written before the next request is
+ * answered, and before the loop turns; a body may be read as slowly as it goes.
  */
 void	site_respond(const struct sites *, const struct origin *,
 	    const struct request *, struct response *);
@@ -66,6 +69,9 @@ void	site_forwarded(const struct site *, struct response *);
 /* Answers with an error: the page of the site for it, or a plain one. */
 void	site_error(const struct sites *, const struct site *, int status,
 	    struct response *);
+
+/* The same, for an answer that somebody makes here. */
+void	site_add_headers(const struct site *, struct response *);
 
 /* files.c: the answer from the docroot. */
 void	files_respond(const struct sites *, const struct origin *,

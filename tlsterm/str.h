@@ -63,4 +63,16 @@ str_next(struct str *list, struct str *item)
 	return true;
 }
 
+/* Is the token one of the comma-separated list, in either case? */
+static inline bool
+str_listed(struct str list, struct str token)
+{
+	struct str	item;
+
+	while (str_next(&list, &item))
+		if (str_caseeq(item, token))
+			return true;
+	return false;
+}
+
 #endif

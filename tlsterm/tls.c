@@ -32,7 +32,7 @@
  * offers none of them is refused: it may be the victim of somebody who sends
  * it to the wrong port (ALPACA).
  */
-static const uint8_t alpn[] = "\x08http/1.1\x08http/1.0";
+static const uint8_t alpn[] = "\x02h2\x08http/1.1\x08http/1.0";
 
 static int
 select_alpn(SSL *ssl, const uint8_t **out, uint8_t *outlen,

@@ -22,6 +22,7 @@ struct tlsterm {
 	struct keyprov		*keyprov;
 	struct iobufs		*bufs;
 	struct h1_server	*h1;
+	struct h2_server	*h2;
 	struct upstreams	 ups;
 	struct site		*responder;	/* of challenges, or NULL */
 

@@ -143,24 +143,36 @@ stop(void *arg)
 
 struct plot {
 	struct child	*child;
-	void		(*mischief)(struct child *);
+	bool		(*mischief)(struct child *);
+	struct ev_timer	 again;
 };
+
+static void
+plot_go_on(struct ev_timer *t)
+{
+	struct plot	*p = container_of(t, struct plot, again);
+
+	if (p->mischief(p->child))
+		ev_timer_set(p->child->ev, t, ev_clock());
+	else
+		p->child->stats.count[CAPTURED_DONE] = 1;
+}
 
 static void
 on_signal(int signo, void *arg)
 {
-	const struct plot	*p = arg;
+	struct plot	*p = arg;
 
 	(void)signo;
-	p->mischief(p->child);
-	p->child->stats.count[CAPTURED_DONE] = 1;
+	plot_go_on(&p->again);
 }
 
 int
 captured_run(struct child *c, int argc, char **argv,
-    void (*mischief)(struct child *))
+    bool (*mischief)(struct child *))
 {
-	struct plot	p = { c, mischief };
+	struct plot	p = { .child = c, .mischief = mischief,
+		.again.cb = plot_go_on };
 	sigset_t	set;
 
 	c->arg = c;

@@ -28,8 +28,9 @@ bool	shoot_master(unsigned int i);
 /* A connected TCP socket, as good as any. */
 int	good_socket(void);
 
-/* From child_open() to ev_run(); the mischief in between. */
+/* From child_open() to ev_run(); the mischief in between, again as long as it
+ * says that there is more: who is deaf for too long is ended. */
 int	captured_run(struct child *, int argc, char **argv,
-	    void (*mischief)(struct child *));
+	    bool (*mischief)(struct child *));
 
 #endif

@@ -125,17 +125,18 @@ shoot_keys(unsigned int i)
 	}
 }
 
-static void
+static bool
 mischief(struct child *c)
 {
 	unsigned int	i = (unsigned int)c->instance;
 
-	if (i >= KEYS_SHOTS) {
+	if (i >= KEYS_SHOTS)
 		shoot_master(i - KEYS_SHOTS);
-		return;
+	else {
+		refused();
+		shoot_keys(i);
 	}
-	refused();
-	shoot_keys(i);
+	return false;
 }
 
 int

@@ -237,24 +237,26 @@ noise(int inbox, int sock)
 	}
 }
 
-static void
+/* The first misuses one inbox after the other, the others master. */
+static bool
 mischief(struct child *c)
 {
-	size_t	i;
-	int	sock;
+	static size_t	i;
+	int		sock;
 
-	for (i = 0; c->instance == 0 && i < self.n; i++) {
-		sock = good_socket();
-		cut_short(self.inbox[i], i, sock);
-		wrong_counts(self.inbox[i], i, sock);
-		wrong_descriptors(self.inbox[i], i, sock);
-		wrong_fields(self.inbox[i], i, sock);
-		wrong_packets(self.inbox[i], sock);
-		noise(self.inbox[i], sock);
-		close(sock);
-	}
-	if (c->instance > 0)
+	if (c->instance > 0) {
 		shoot_master((unsigned int)c->instance - 1);
+		return false;
+	}
+	sock = good_socket();
+	cut_short(self.inbox[i], i, sock);
+	wrong_counts(self.inbox[i], i, sock);
+	wrong_descriptors(self.inbox[i], i, sock);
+	wrong_fields(self.inbox[i], i, sock);
+	wrong_packets(self.inbox[i], sock);
+	noise(self.inbox[i], sock);
+	close(sock);
+	return ++i < self.n;
 }
 
 int

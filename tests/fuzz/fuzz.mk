@@ -26,9 +26,12 @@ FUZZ_ARGS_http_host = -max_len=1024
 FUZZ_ARGS_http1	    = -max_len=2048
 FUZZ_ARGS_h1resp    = -max_len=2048
 FUZZ_ARGS_fspath    = -max_len=5000
+FUZZ_ARGS_accept    = -max_len=256
+FUZZ_ARGS_listing   = -max_len=256
 FUZZ_ARGS_ipc	    = -max_len=4096
 FUZZ_ARGS_signer    = -max_len=512
 FUZZ_ARGS_acme	    = -max_len=2048
+FUZZ_ARGS_request   = -max_len=1024
 
 # What a target needs of a role.
 FUZZ_OBJ_http1	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http1.o request.o \
@@ -36,7 +39,11 @@ FUZZ_OBJ_http1	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http1.o request.o \
 FUZZ_OBJ_h1resp	= $(addprefix $(FUZZ_O)/obj/tlsterm/,forward_head.o uphead.o \
 	http1.o request.o)
 FUZZ_OBJ_fspath	= $(addprefix $(FUZZ_O)/obj/tlsterm/,fspath.o)
+FUZZ_OBJ_accept	= $(addprefix $(FUZZ_O)/obj/tlsterm/,accept.o)
+FUZZ_OBJ_listing = $(addprefix $(FUZZ_O)/obj/tlsterm/,listing.o httpdate.o \
+	fspath.o)
 FUZZ_OBJ_ipc	= $(addprefix $(FUZZ_O)/obj/proxy/,record.o)
+FUZZ_OBJ_request = $(addprefix $(FUZZ_O)/obj/metrics/,request.o)
 FUZZ_OBJ_signer	= $(addprefix $(FUZZ_O)/obj/keys/,signer.o)
 FUZZ_LIBS_signer = -lcrypto
 FUZZ_OBJ_acme	= $(addprefix $(FUZZ_O)/obj/,master/ledger.o acme/jws.o \

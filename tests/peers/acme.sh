@@ -161,9 +161,9 @@ WWW='"*.wild.test", "wild.test"' daemon_up "dns_hook = \"$T/dns01\";"
 serves "dns-01 for a wildcard" any.wild.test
 serves "dns-01 for a wildcard" wild.test
 case_is "dns-01: the hook is its own user" has_line "$T/l4mux.log" \
-    "^set wild.test as 64006"
+    "^set wild.test as 64007"
 case_is "dns-01: the record is taken away" within 10 has_line \
-    "$T/l4mux.log" "^clear wild.test as 64006"
+    "$T/l4mux.log" "^clear wild.test as 64007"
 daemon_down dns-01
 
 # An address has no name to be asked by, so it is the fallback's.
@@ -183,7 +183,7 @@ mkcert vpn v4.vpn.test
 cat "$T/vpn.crt" "$T/vpn.key" >"$T/oc/vpn.pem"
 ln -s oc/vpn.pem "$T/v4.crt"
 ln -s oc/vpn.pem "$T/v4.key"
-chown -R 64006 "$T/oc"
+chown -R 64007 "$T/oc"
 # A checkout of root's is for root alone.
 cp "$TOP/etc/hooks/ocserv" "$T/recipe"
 chmod 755 "$T/recipe"
@@ -199,7 +199,7 @@ pebble_up
 daemon_up "on_renew = \"$T/renewed\";" \
     'certificates = { vpn = { names = [ "v4.vpn.test" ]; }; };'
 case_is "on_renew: it was called, as its own user" within 30 has_line \
-    "$T/l4mux.log" "^given: vpn as 64006"
+    "$T/l4mux.log" "^given: vpn as 64007"
 kill -HUP "$ocserv"
 vpn_shows()
 {

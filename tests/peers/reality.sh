@@ -133,10 +133,10 @@ for n in apple pear; do
 	case_is "$how: a wrong key has no tunnel" \
 	    eval "! tunnel $wrong"
 	case_is "$how: a wrong key gets the real certificate" \
-	    within 20 has_line "$T/xclient.log" \
+	    within 60 has_line "$T/xclient.log" \
 	    'REALITY: received real certificate'
 	case_is "$how: a wrong key is answered by the real server" \
-	    within 20 has_line "$T/nginx-access.log" "GET /wrong-$n HTTP/2"
+	    within 60 has_line "$T/nginx-access.log" "GET /wrong-$n HTTP/2"
 done
 
 stop "$xclient"

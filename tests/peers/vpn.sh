@@ -98,6 +98,16 @@ vpn_up()
 	    { tail -n 20 "$T/openconnect.log"; false; }
 }
 
+# pings_answered LOG LEAST: so many, and each; but for one that may have been
+# on its way when ping was told to end.
+pings_answered()
+{
+	tail -n 4 "$1"
+	sed -nE 's/.* icmp_seq=([0-9]+) .*/\1/p' "$1" |
+	    awk -v least="$2" '$1 != ++n { print "not answered:", n; exit 1 }
+	    END { if (n < least) exit 1 }'
+}
+
 # vpn_names FAMILY ADDRESS: occtl shows it as the client's.
 vpn_names()
 {
@@ -114,7 +124,7 @@ sys.exit(users != [sys.argv[1]])' "$2"
 vpn_bytes()
 {
 	local n
-	within 10 has_line "$T/l4mux.log" "conn .*sni=$1.vpn.test.* in="
+	within 60 has_line "$T/l4mux.log" "conn .*sni=$1.vpn.test.* in="
 	n=$(grep "conn .*sni=$1.vpn.test" "$T/l4mux.log" | tail -1 |
 	    sed -E 's/.* in=([0-9]+) out=([0-9]+).*/\1 + \2/')
 	echo "$n"

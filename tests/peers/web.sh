@@ -70,6 +70,37 @@ blog_sites()
 	X
 }
 
+# trusts NAME...: the browser takes these certificates.
+trusts()
+{
+	local n
+	spki=
+	for n; do
+		spki=$spki,$(openssl x509 -in "$T/$n.crt" -pubkey -noout |
+		    openssl pkey -pubin -outform DER |
+		    openssl dgst -sha256 -binary | base64)
+	done
+	spki=${spki#,}
+	mkdir -p "$T/home"
+}
+
+# browse URL: what a page looks like once its scripts have run: its <pre>.  What
+# it has to say on its console is in chromium.log.
+browse()
+{
+	in_c timeout -k 5 90 env HOME="$T/home" chromium --headless=new \
+	    --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+	    --disable-background-networking --disable-component-update \
+	    --user-data-dir="$T/chromium" --disable-features=HttpsUpgrades \
+	    --enable-logging=stderr \
+	    --host-resolver-rules="MAP *.test $V4, MAP blog.test $V4" \
+	    --ignore-certificate-errors-spki-list="$spki" \
+	    --timeout=60000 --dump-dom "$1" \
+	    >"$T/dom" 2>"$T/chromium.log" </dev/null
+	sed -n '/<pre/,/<\/pre>/p' "$T/dom" |
+	    sed -e 's/.*<pre[^>]*>//' -e 's/<.*//' -e 's/&amp;/\&/g' -e '/^$/d'
+}
+
 # sshd_server: on 127.0.0.1:2222, with keys of its own; it reads nothing of the
 # machine's.  The client's key is $T/id.
 sshd_server()

@@ -167,7 +167,7 @@ xray_client()
 	xclient=$last
 	local p
 	for p in 11080 11081 11082 11083 11084; do
-		within 20 client_listens $p || die "no SOCKS" "$T/xclient.log"
+		within 60 client_listens $p || die "no SOCKS" "$T/xclient.log"
 	done
 }
 client_listens() { in_c ss -Hlnt "sport = :$1" | grep -q .; }

@@ -25,7 +25,8 @@ L4MUXCTL = os.path.join(BUILD, "sbin", "l4muxctl")
 
 NOBODY = 65534
 USERS = {"worker": "64001", "proxy": "64002", "tlsterm": "64003",
-         "keys": "64004", "acme": "64005", "hook": "64006"}
+         "keys": "64004", "acme": "64005",
+         "metrics": "64006", "hook": "64007"}
 PORTS = (20000, 32000)      # below what the kernel gives to clients
 
 _given = set()
@@ -56,6 +57,17 @@ def poll(what, seconds=net.WAIT, why="it did not happen"):
         if time.monotonic() > end:
             raise AssertionError(why() if callable(why) else why)
         time.sleep(0.01)
+
+
+def connect_unix(s, path):
+    """A full queue is no error: it is waited for."""
+    def connected():
+        try:
+            s.connect(path)
+        except BlockingIOError:
+            return False
+        return True
+    poll(connected, why="%s takes nobody" % path)
 
 
 def conf_value(v):
@@ -185,13 +197,21 @@ class Daemon:
 
     # asking
 
-    def ask(self, line):
-        """One request on the control socket; the document."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(net.WAIT)
-            s.connect(self.control)
-            s.sendall(line.encode() + b"\n")
+    def begin(self, line):
+        """One request on the control socket, whose answer may come later."""
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(net.WAIT)
+        connect_unix(s, self.control)
+        s.sendall(line.encode() + b"\n")
+        return s
+
+    def answer(self, s):
+        """The document."""
+        with s:
             return json.loads(net.read_end(s)[0])
+
+    def ask(self, line):
+        return self.answer(self.begin(line))
 
     def ctl(self, *args, user=None):
         """l4muxctl: CompletedProcess with text."""
@@ -374,6 +394,15 @@ class Case(unittest.TestCase):
         """Echo backends and their group for the configuration."""
         made = {n: cls.keep(net.Backend(n, **kwargs)) for n in names}
         return made, {n: {"address": b.address} for n, b in made.items()}
+
+    def tree(self):
+        """A copy of the programs, where they can be replaced."""
+        dir = workdir(self.mode)
+        self.addCleanup(shutil.rmtree, dir, True)
+        for name in ("sbin", "libexec"):
+            shutil.copytree(os.path.join(BUILD, name),
+                            os.path.join(dir, name))
+        return dir
 
     def start(self, conf, **kwargs):
         """A daemon for this test alone; stopped and checked at its end."""

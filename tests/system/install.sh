@@ -49,6 +49,7 @@ complete()
 	local f bad=0
 	for f in sbin/l4muxd sbin/l4muxctl libexec/l4mux/worker \
 	    libexec/l4mux/proxy libexec/l4mux/tlsterm libexec/l4mux/keys \
+	    libexec/l4mux/metrics share/l4mux/grafana/l4mux.json \
 	    share/man/man5/l4mux.conf.5 share/man/man8/l4muxd.8 \
 	    share/man/man8/l4muxctl.8 share/l4mux/l4mux.conf.sample \
 	    share/l4mux/rc.d/l4muxd lib/systemd/system/l4mux.service \

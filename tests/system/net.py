@@ -9,7 +9,7 @@ import ssl
 import struct
 import threading
 
-WAIT = 15.0     # seconds until a test gives up; never what it measures
+WAIT = 30.0     # seconds until a test gives up; never what it measures
 
 
 def tcp(port, host="127.0.0.1", source=None, rcvbuf=None):
@@ -24,6 +24,17 @@ def tcp(port, host="127.0.0.1", source=None, rcvbuf=None):
         s.bind((source, 0))
     s.connect((host, port))
     return s
+
+
+def refused(port):
+    """Does nobody listen there any more?"""
+    try:
+        tcp(port).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass            # it was in the queue of a listener that closed
+    return False
 
 
 def reset(s):

@@ -1,6 +1,10 @@
 """What /proc says of processes."""
 
 import os
+import re
+import signal
+import subprocess
+import time
 
 
 def stat(pid):
@@ -33,6 +37,30 @@ def children(pid):
 def alive(pid):
     f = stat(pid)
     return f is not None and f[0] not in (b"Z", b"X")
+
+
+def stop(pid):
+    """SIGSTOP; returns when it has stopped.  Until then the kernel may still
+    give it an event that its siblings would have had."""
+    os.kill(pid, signal.SIGSTOP)
+    while (f := stat(pid)) and f[0] not in (b"T", b"Z"):
+        time.sleep(0.001)
+
+
+def go_on(pid):
+    """SIGCONT; it may be gone: the watchdog ends who is stopped for long."""
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        pass
+
+
+def end(pid):
+    """SIGKILL; it may be gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def cpu(pid):
@@ -71,3 +99,18 @@ def fds(pid):
         except FileNotFoundError:
             pass
     return out
+
+
+def nofile(pid):
+    with open("/proc/%d/limits" % pid) as f:
+        return int(re.search(r"Max open files +(\d+)", f.read())[1])
+
+
+def limit_nofile(pid, n):
+    """As that process' own user: not every root may do it to others."""
+    uid = status(pid, "Uid").split()[0]
+    cmd = ["prlimit", "--pid=%d" % pid, "--nofile=%d:" % n]
+    if int(uid) != os.geteuid():
+        cmd = ["setpriv", "--reuid=" + uid, "--regid=" + uid,
+               "--clear-groups", "--", *cmd]
+    subprocess.run(cmd, check=True)

@@ -32,8 +32,16 @@ def enum(header, name, prefix):
     return out
 
 
+def number(header, name):
+    with open(os.path.join(COMMON, header)) as f:
+        return int(re.search(r"#define %s\s+(\d+)" % name, f.read())[1])
+
+
 STAT = enum("stats.h", "stat_id", "STAT_")
 NSTAT = STAT.pop("_max")
+# Times come between these and the cells of the role.
+TIMES = enum("stats.h", "stat_time", "TIME_")["_max"]
+NSTAT += TIMES * (number("stats.h", "TIME_BOUNDS") + 2)
 IPC = enum("proto.h", "ipc_type", "IPC_")
 CELLS = ("state", "live", "total", "failed")
 BACKEND = ("unknown", "up", "down")

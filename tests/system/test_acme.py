@@ -435,7 +435,7 @@ class TestAcme(AcmeCase):
                     "cat \"$2\" \"$3\" >%s/$1\n" % (self.dir, told))
         os.chmod(path, 0o755)
         os.mkdir(told)
-        os.chown(told, 64006, 64006)
+        os.chown(told, 64007, 64007)
         d = self.start(self.conf(on_renew=path))
         d.log.wait("on_renew failed", seconds=30)
         d.stop()
@@ -444,7 +444,7 @@ class TestAcme(AcmeCase):
         poll(lambda: os.path.exists(told + "/s") and
              open(told + "/s").read() == "".join(self.pair()), 30,
              why=d.log.tail)
-        self.assertEqual(64006, os.stat(told + "/s").st_uid)
+        self.assertEqual(64007, os.stat(told + "/s").st_uid)
         mark = d.log.mark()
         self.assertEqual(0, d.ctl("reload").returncode)
         d.stop()
@@ -476,9 +476,13 @@ class TestAcmeSecrets(AcmeCase):
         self.assertTrue(there.wait(30), d.log.tail())
         keys = glob.glob(self.state + "/certs/*/key.pem")
         self.assertGreaterEqual(len(keys), 2)
-        # All of a kind begin alike.
+        # All of a kind begin alike, and end with the public key, which is in
+        # the request, too.
         account = memscan.needles(glob.glob(self.state + "/acme/*.key"))
-        wanted = memscan.needles(keys) - account
+        public = {open(k, "rb").read().split(b"\n")[-3][:32] for k in keys}
+        wanted = memscan.needles(keys)
+        self.assertLessEqual(public, wanted)
+        wanted -= account | public
         names = {int(p): open("/proc/%s/comm" % p).read().strip()
                  for p in map(str, harness.proc.children(d.pid))}
         self.assertIn("acme", names.values())

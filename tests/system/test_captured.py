@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
+import time
 
 import harness
 import hello
@@ -19,17 +19,10 @@ ACME_SHOTS = 12         # shoot_own() of acme
 
 
 class CapturedCase(Case):
-    def tree(self):
+    def programs(self):
         """A daemon of its own, whose children can be exchanged."""
-        top = tempfile.mkdtemp(prefix="l4mux-captured-")
-        os.chmod(top, 0o755)
-        self.addCleanup(shutil.rmtree, top)
+        top = self.tree()
         self.libexec = top + "/libexec/l4mux"
-        os.makedirs(top + "/sbin")
-        os.makedirs(self.libexec)
-        shutil.copy(harness.L4MUXD, top + "/sbin/l4muxd")
-        for role in ("worker", "proxy", "tlsterm", "keys"):
-            self.put(role, os.path.join(harness.BUILD, "libexec/l4mux"))
         self.root = top + "/root"
         os.mkdir(self.root)
         with open(self.root + "/index.html", "w") as f:
@@ -42,8 +35,8 @@ class CapturedCase(Case):
         shutil.copy(os.path.join(dir, role), path + ".new")
         os.rename(path + ".new", path)
 
-    def begin(self, role, **processes):
-        binary = self.tree()
+    def begin(self, role, metrics=False, **processes):
+        binary = self.programs()
         self.put(role, CAPTURED)
         self.port = free_port()
         up = net.Backend("one")
@@ -59,6 +52,7 @@ class CapturedCase(Case):
                        {"sni": "two.example", "to": "two"}),
             "fallback": "s",
             "processes": {"worker": 1, "tlsterm": 1, "keys": 2, **processes},
+            **({"metrics": "127.0.0.1:%d" % free_port()} if metrics else {}),
         }, self.mode)
         self.addCleanup(self.daemon.kill_if_running)
         return self.daemon
@@ -195,7 +189,7 @@ class TestCapturedAcme(CapturedCase):
 
     def test_P14_nobody_minds_a_captured_acme(self):
         """Every message that acme may not send ends it, and no more."""
-        binary = self.tree()
+        binary = self.programs()
         self.put("acme", CAPTURED)
         port = free_port()
         for i in range(ACME_SHOTS + MASTER_SHOTS):
@@ -220,3 +214,30 @@ class TestCapturedAcme(CapturedCase):
                         os.path.join(d.dir, "state", "certs")))
                 finally:
                     d.stop()
+
+
+class TestCapturedMetrics(CapturedCase):
+    ASKED = 20000
+
+    def test_P14_metrics_that_never_stops_asking(self):
+        """It gets a few documents a second, and master has time for all."""
+        d = self.begin("metrics", metrics=True)
+        before = self.innocents("metrics")
+        began = time.monotonic()
+        self.unleash("metrics")
+        poll(lambda: d.counter("metrics", "turned_away") >= self.ASKED,
+             seconds=60, why="it does not ask")
+        got = d.counter("metrics", "answered")
+        # four a second of one kind, one of the other, and the first of both
+        self.assertLessEqual(got, 5 * (time.monotonic() - began) + 2)
+        self.assertGreater(got, 0)
+        self.works()
+        self.unleash("metrics")
+        poll(lambda: self.restarts("metrics") == {0: 1} and
+             self.all_run("metrics"))
+        self.assertEqual(1, sum("metrics[0]: sent what it may not send" in s
+                                for s in d.log.lines))
+        self.put_back("metrics")
+        self.works()
+        self.unharmed(before, "metrics")
+        d.stop()

@@ -174,7 +174,11 @@ class TestConf(ConfCase):
         fifo = os.path.join(self.dir, "fifo")
         os.mkfifo(fifo)
         os.chmod(fifo, 0o644)
-        for path in (fifo, self.dir, "/dev/zero", "/nonexistent"):
+        huge = os.path.join(self.dir, "huge")
+        with open(huge, "wb") as f:
+            f.truncate(1 << 30)
+        os.chmod(huge, 0o644)
+        for path in (fifo, self.dir, huge, "/dev/zero", "/nonexistent"):
             r = self.check(None, path=path)
             self.assertEqual(1, r.returncode, path)
             self.assertIn(path, r.stderr)

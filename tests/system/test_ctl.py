@@ -231,6 +231,40 @@ class TestControl(Case):
             self.assertTrue(r.stdout.startswith('{"ok":true,'))
             self.assertTrue(r.stdout.isascii())
 
+    def documented(self, command):
+        """Words of that command's section of docs/control.md, between the
+        headings; a process has its counters from common/stats.h."""
+        with open(os.path.join(harness.ROOT, "docs", "control.md")) as f:
+            text = f.read()
+        section = re.search(r"^## %s\n(.*?)(?=^## |\Z)" % command, text,
+                            re.M | re.S)
+        self.assertTrue(section, "no section on " + command)
+        return set(re.findall(r"\w+", section[1])) | {"ok"}
+
+    def members(self, doc, skip):
+        """Names of all members of a document, however deep."""
+        if isinstance(doc, list):
+            for x in doc:
+                yield from self.members(x, skip)
+        elif isinstance(doc, dict):
+            for k, v in doc.items():
+                yield k
+                if k not in skip:
+                    yield from self.members(v, skip)
+
+    def test_CT8_every_member_is_documented(self):
+        s = net.tcp(self.port)          # somebody to be listed
+        self.addCleanup(s.close)
+        s.sendall(hello.hello("a.example"))
+        net.read_line(s)
+        for command in ("status", "routes", "upstreams", "sessions",
+                        "metrics", "explain", "log info"):
+            doc = self.daemon.ask(command)
+            self.assertTrue(doc["ok"], doc)
+            got = set(self.members(doc, {"counters", "labels"}))
+            self.assertEqual(set(), got - self.documented(
+                command.split()[0]), command)
+
     def test_CT8_exit_codes(self):
         for args, code in (
                 (("status",), 0),
@@ -520,6 +554,24 @@ class TestReloadCommand(Case):
             self.assertRegex(two, r"^l4muxctl: .*conf:\d+: y: ")
         self.assertEqual(4, d.status()["generation"])
         self.assertEqual("one", net.who(port, b"x"))
+
+
+    def test_CT6_upgrade_while_processes_are_asked(self):
+        b = self.keep(net.Backend("one"))
+        d = self.start({"listen": ("127.0.0.1:%d" % free_port(),),
+                        "upstreams": {"one": {"address": b.address}},
+                        "fallback": "one"})
+        pid, = d.pids("proxy")
+        harness.proc.stop(pid)
+        try:
+            asked = d.begin("sessions")
+            d.status()                  # it is being asked by now
+            self.assertTrue(d.ask("upgrade")["ok"])
+            self.assertEqual({"ok": False, "error": "interrupted by an "
+                              "upgrade: ask again"}, d.answer(asked))
+        finally:
+            harness.proc.go_on(pid)
+        self.assertEqual([], d.ask("sessions")["sessions"])
 
 
 class TestStop(Case):

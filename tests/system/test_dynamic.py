@@ -564,7 +564,7 @@ class TestDynamic(DynamicCase):
 
 class TestPatience(DynamicCase):
     modes = ("root",)
-    extra = {"idle_timeout": 0.5}
+    extra = {"idle_timeout": 1.0}
 
     def test_DY9_no_answer(self):
         s = self.tls()

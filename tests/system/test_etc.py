@@ -1,5 +1,7 @@
-"""ET*: what is installed beside the programs: completions, fail2ban's filter."""
+"""ET*: what is installed beside the programs: completions, fail2ban's filter,
+the script for init."""
 
+import json
 import os
 import re
 import shutil
@@ -8,7 +10,8 @@ import subprocess
 import harness
 import hello
 import net
-from harness import Case, L4MUXCTL, ROOT, free_port
+import proc
+from harness import Case, L4MUXCTL, ROOT, free_port, poll
 
 ETC = os.path.join(ROOT, "etc")
 BASH = r"""
@@ -127,3 +130,102 @@ class TestFail2ban(Case):
             head = "Nov 22 04:00:00 host l4mux[12]: "
             self.assertEqual(["127.0.0.2"],
                              self.banned([head + s for s in lines]))
+
+
+class TestRcScript(Case):
+    """ET3: etc/rc.d/l4muxd, for a Debian without systemd."""
+
+    def setUp(self):
+        self.port = free_port()
+        self.backend = net.Backend("one")
+        self.addCleanup(self.backend.stop)
+        self.dir = harness.workdir(self.mode)
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.conf = os.path.join(self.dir, "l4mux.conf")
+        self.control = os.path.join(self.dir, "ctl.sock")
+        self.write()
+        sbin = os.path.join(self.dir, "sbin")
+        os.mkdir(sbin)
+        # The script has the usual places: these stand for them.
+        self.program(sbin + "/l4muxctl", "exec %s -s %s \"$@\"" % (
+            L4MUXCTL, self.control))
+        self.program(sbin + "/l4muxd", "exec %s \"$@\" 2>>%s/log" % (
+            harness.L4MUXD, self.dir))
+        with open(os.path.join(ETC, "rc.d", "l4muxd")) as f:
+            text = f.read()
+        for old, new in (("@SBIN@", sbin), ("/etc/l4mux.conf", self.conf),
+                         ("/etc/default/l4muxd", self.dir + "/default")):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        self.script = os.path.join(self.dir, "l4muxd")
+        with open(self.script, "w") as f:
+            f.write(text)
+        os.chmod(self.script, 0o755)
+
+    def write(self, more=""):
+        harness.write_conf(self.conf, harness.conf_text({
+            "listen": ("127.0.0.1:%d" % self.port,),
+            "upstreams": {"one": {"address": self.backend.address}},
+            "fallback": "one", "control": self.control,
+            "state": self.dir + "/state",
+            **({"users": harness.USERS} if self.mode == "root" else {}),
+            }) + more)
+
+    def program(self, path, text):
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\n%s\n" % text)
+        os.chmod(path, 0o755)
+
+    def rc(self, *words):
+        r = subprocess.run([*harness.as_user(self.mode), self.script, *words],
+                           capture_output=True, text=True,
+                           stdin=subprocess.DEVNULL, timeout=net.WAIT * 3)
+        return r.returncode, r.stdout
+
+    def pid(self):
+        r = subprocess.run([L4MUXCTL, "-s", self.control, "-j", "status"],
+                           capture_output=True, text=True)
+        return json.loads(r.stdout)["pid"] if r.returncode == 0 else None
+
+    OK, FAILED = "l4muxd(ok)\n", "l4muxd(failed)\n"
+
+    def test_ET3_from_start_to_stop(self):
+        self.assertEqual((1, self.FAILED), self.rc("check"))
+        self.assertEqual((0, self.OK), self.rc("stop"))     # nothing to do
+        self.assertEqual((0, self.OK), self.rc("configtest"))
+        try:
+            self.assertEqual((0, self.OK), self.rc("start"))
+            pid = self.pid()
+            self.assertEqual("one", net.who(self.port, b"x"))
+            self.assertEqual((0, self.OK), self.rc("status"))
+            self.assertEqual((0, self.OK), self.rc("start"))
+            self.assertEqual(pid, self.pid())
+            self.assertEqual((0, self.OK), self.rc("reload"))
+            self.write("nonsense = 1;\n")
+            for what in ("configtest", "reload", "restart"):
+                self.assertEqual(1, self.rc(what)[0], what)
+            self.assertEqual("one", net.who(self.port, b"x"))
+            self.assertEqual(pid, self.pid())
+            self.write()
+            self.assertEqual((0, self.OK * 2), self.rc("restart"))
+            self.assertNotIn(self.pid(), (None, pid))
+        finally:
+            pid = self.pid()
+            self.assertEqual((0, self.OK), self.rc("stop"))
+        self.assertEqual((1, self.FAILED), self.rc("status"))
+        poll(lambda: not proc.alive(pid))
+
+    def test_ET3_what_does_not_start(self):
+        self.write("nonsense = 1;\n")
+        self.assertEqual((1, self.FAILED), self.rc("start"))
+        with open(self.dir + "/log") as f:
+            self.assertRegex(f.read(), r"l4mux\.conf:\d+: .*nonsense")
+        self.assertEqual((2, ""), self.rc("dance"))
+        self.assertEqual((2, ""), self.rc())
+
+    def test_ET3_flags_of_the_machine(self):
+        """/etc/default/l4muxd: -n starts nothing, and the script sees it."""
+        with open(self.dir + "/default", "w") as f:
+            f.write("daemon_flags=-n\n")
+        self.assertEqual(0, self.rc("start")[0])
+        self.assertEqual((1, self.FAILED), self.rc("check"))

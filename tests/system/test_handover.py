@@ -5,7 +5,6 @@ import os
 import random
 import resource
 import select
-import shutil
 import socket
 import threading
 
@@ -28,12 +27,7 @@ class HandoverCase(Case):
         self.addCleanup(self.sink.stop)
         kwargs = {}
         if self.upgradable:
-            tree = harness.workdir(self.mode)
-            self.addCleanup(shutil.rmtree, tree, True)
-            for name in ("sbin", "libexec"):
-                shutil.copytree(os.path.join(harness.BUILD, name),
-                                os.path.join(tree, name))
-            kwargs["binary"] = os.path.join(tree, "sbin", "l4muxd")
+            kwargs["binary"] = os.path.join(self.tree(), "sbin", "l4muxd")
         self.d = self.start(self.conf(), **kwargs)
 
     def conf(self, first="close", **more):

@@ -268,6 +268,11 @@ class TestHello(HelloCase):
             ("grease", hello.hello(extensions=grease + [a])),
             ("500", hello.hello(extensions=many + [a])),
             ("500 after", hello.hello(extensions=[a] + many)),
+            # Whatever is in an ECH: the outer name counts (BACKENDS L5).
+            *(("ech %r" % x, hello.hello(extensions=[hello.ext(0xfe0d, x),
+                                                     a]))
+              for x in (b"", b"\0", b"\1", b"\0\0\1\0\1\7\xff\xff",
+                        os.urandom(300))),
             ("grease ciphers", hello.hello(ciphers=b"".join(
                 hello.u16(0x0A0A + 0x1010 * i) for i in range(16)))),
         ])

@@ -315,8 +315,8 @@ class TestHttp(SiteCase):
 
 
 class TestHttpTime(SiteCase):
-    limits = {"handshake_timeout": 0.7, "header_timeout": 0.7,
-              "idle_timeout": 0.7}
+    limits = {"handshake_timeout": 1.5, "header_timeout": 1.5,
+              "idle_timeout": 1.5}
 
     def test_TL7_stall_in_the_handshake(self):
         got, _ = net.exchange(self.port, hello.hello("blog.example"),

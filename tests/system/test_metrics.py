@@ -132,7 +132,9 @@ class TestMetrics(MetricsCase):
         for f in doc["families"]:
             self.assertEqual({"name", "type", "help", "samples"}, set(f))
             for s in f["samples"]:
-                self.assertEqual({"labels", "value"}, set(s))
+                self.assertEqual({"labels", "buckets", "count", "sum"} if
+                                 f["type"] == "histogram" else
+                                 {"labels", "value"}, set(s))
 
     def test_ME5_no_series_falls_over_a_reload(self):
         net.who(self.port, hello.hello("a.example"))

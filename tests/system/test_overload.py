@@ -3,7 +3,9 @@
 import os
 import resource
 import signal
+import socket
 import time
+import unittest
 
 import hello
 import net
@@ -65,13 +67,16 @@ class TestDescriptors(OverloadCase):
         limit = (64, 64)
         self.start_with({"hello_timeout": 60.0}, preexec=lambda:
                         resource.setrlimit(resource.RLIMIT_NOFILE, limit))
+        began = time.monotonic()
         silent = self.clients(200)
         poll(lambda: self.count("fd_full") > 2)
         self.assert_idle()
         # Some are told at once that there is no room.
         self.assertGreater(self.count("ended"), 0)
         complaints = [x for x in self.d.log.lines if "accept" in x]
-        self.assertLessEqual(len(complaints), 4)
+        # One a second, however long it took.
+        self.assertLessEqual(len(complaints),
+                             2 + time.monotonic() - began)
         self.assertGreaterEqual(len(complaints), 1)
         for s in silent:
             s.close()
@@ -212,21 +217,32 @@ class TestFullInbox(OverloadCase):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
                         (soft, hard))
 
-    def test_P9_upstream_that_does_not_take(self):
-        """A stopped proxy: wait, shed at the deadline, lose none that it
-        was given, go on when it does."""
-        self.start_with({"hello_timeout": 1.5})
+    def wait_for_the_stopped(self):
+        self.start_with({"hello_timeout": 1.0})
         relay = self.d.pids("proxy")[0]
-        os.kill(relay, signal.SIGSTOP)
+        proc.stop(relay)
         try:
             waiting = self.clients(2500)
             for s in waiting:
                 s.sendall(hello.hello())
             poll(lambda: self.count("queued") > 0)
-            self.assert_idle()
+            self.assert_idle(0.3)
             poll(lambda: self.count("shed") > 0)
         finally:
-            os.kill(relay, signal.SIGCONT)
+            proc.go_on(relay)
+        return waiting
+
+    def test_P9_upstream_that_does_not_take(self):
+        """A stopped proxy: wait, shed at the deadline, lose none that it
+        was given, go on when it does."""
+        for i in range(5):
+            waiting = self.wait_for_the_stopped()
+            # It is ended when it is stopped for too long: then again.
+            if "does not answer" not in self.d.log.tail(1000):
+                break
+            for s in waiting:
+                s.close()
+            self.d.stop()
         kinds = {True: 0, False: 0}
         for s in waiting:
             try:
@@ -255,10 +271,57 @@ class TestWorkerEnds(OverloadCase):
 
     def test_P2_killed_worker_loses_no_queue(self):
         self.start_with({})
-        os.kill(self.worker, signal.SIGSTOP)
+        proc.stop(self.worker)
         waiting = self.clients(100)
         for s in waiting:
             s.sendall(hello.hello())
-        os.kill(self.worker, signal.SIGKILL)
+        proc.end(self.worker)
         for s in waiting:
             self.assertNotEqual(b"", s.recv(1))
+
+
+@unittest.skipUnless("OWN_NETWORK" in os.environ or os.geteuid() != 0,
+                     "needs a network of its own")
+class TestPorts(OverloadCase):
+    """RE4: no port is left from which to connect to the upstream."""
+    modes = ("root",)
+    RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
+
+    def few_ports(self):
+        with open(self.RANGE) as f:
+            before = f.read()
+
+        def put(text):
+            with open(self.RANGE, "w") as f:
+                f.write(text)
+        put("61000 61063")
+        self.addCleanup(put, before)
+
+    def test_RE4_no_port_to_the_upstream(self):
+        self.start_with({"hello_timeout": 60.0})
+        self.few_ports()
+        # From ports of their own, as clients elsewhere have.
+        held, failed = [], 0
+        for i in range(100):
+            s = socket.socket()
+            self.addCleanup(s.close)
+            s.settimeout(net.WAIT)
+            s.bind(("127.0.1.1", 40000 + i))
+            s.connect(("127.0.0.1", self.port))
+            if self.served(s):
+                held.append(s)
+            else:
+                failed += 1
+        self.assertEqual(64, len(held))
+        self.assertEqual(36, failed)
+        self.assertEqual(36, self.d.counter("proxy", "connect_failed"))
+        held.pop().close()
+        poll(self.is_served_from_elsewhere)
+
+    def is_served_from_elsewhere(self):
+        self.last = getattr(self, "last", 41000) + 1
+        with socket.socket() as s:
+            s.settimeout(net.WAIT)
+            s.bind(("127.0.1.1", self.last))
+            s.connect(("127.0.0.1", self.port))
+            return self.served(s)

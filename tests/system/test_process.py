@@ -64,7 +64,7 @@ class TestFaults(FaultCase):
         """Others take what comes; the one that is stopped is ended."""
         p = self.daemon.processes("worker")[0]
         at = self.daemon.log.mark()
-        os.kill(p["pid"], signal.SIGSTOP)
+        proc.stop(p["pid"])
         for i in range(20):
             self.assertEqual("one", self.who())
         self.daemon.log.wait(r"worker\[%d\]: does not answer" %
@@ -114,6 +114,9 @@ class TestFaults(FaultCase):
         net.read_end(backend)
         self.assertEqual(0, sum(
             p["live"] for p in self.daemon.processes("proxy", "sink")))
+        sink, = [u for u in self.daemon.ask("upstreams")["upstreams"]
+                 if u["name"] == "sink"]
+        self.assertEqual([0], [b["live"] for b in sink["backends"]])
 
     def test_PF1_counters_survive(self):
         self.who()
@@ -128,7 +131,7 @@ class TestFaults(FaultCase):
     def stop_all(self, role):
         pids = self.daemon.pids(role)
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            proc.stop(pid)
         return pids
 
     def test_P2_queue_survives_all_workers(self):
@@ -140,7 +143,7 @@ class TestFaults(FaultCase):
             s.sendall(hello.hello("one.example"))
             clients.append(s)
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            proc.end(pid)
         for s in clients:
             self.assertEqual(b"I am one\n", net.read_line(s))
             s.close()
@@ -154,7 +157,7 @@ class TestFaults(FaultCase):
             s.sendall(hello.hello("two.example"))
             clients.append(s)
         poll(lambda: self.daemon.counter("worker", "undecided") == 0)
-        os.kill(pid, signal.SIGKILL)
+        proc.end(pid)
         for s in clients:
             self.assertEqual(b"I am two\n", net.read_line(s))
             s.close()
@@ -162,18 +165,18 @@ class TestFaults(FaultCase):
     def stop_all_named(self, name):
         pids = self.daemon.pids("proxy", name)
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            proc.stop(pid)
         return pids
 
     def test_PF2_one_stopped_worker(self):
         """The others take all that is new."""
         pid = self.daemon.pids("worker")[0]
-        os.kill(pid, signal.SIGSTOP)
+        proc.stop(pid)
         try:
             for i in range(50):
                 self.assertEqual("one", self.who())
         finally:
-            os.kill(pid, signal.SIGCONT)
+            proc.go_on(pid)
 
     def test_P14_what_children_hold(self):
         """Only what their role needs: descriptors, root, threads."""
@@ -268,7 +271,7 @@ class TestSignals(Case):
         mark = d.log.mark()
         os.kill(d.pid, signal.SIGTERM)
         d.log.wait("stopping", mark)
-        poll(lambda: self.refused(), why="still taking connections")
+        poll(lambda: net.refused(self.port), why="still taking connections")
         client.sendall(b"more")
         self.assertEqual(b"more", net.read_exactly(backend, 4))
         self.assertIsNone(d.proc.poll())
@@ -283,15 +286,6 @@ class TestSignals(Case):
         while self.sink.pending():
             self.sink.accept().close()
         return d.proc.poll() is not None
-
-    def refused(self):
-        try:
-            net.tcp(self.port).close()
-        except ConnectionRefusedError:
-            return True
-        except ConnectionResetError:
-            pass        # it was in the queue of a listener that closed
-        return False
 
     def test_PF10_second_term_is_at_once(self):
         d = self.start(self.conf())
@@ -444,15 +438,6 @@ class TestStrangeStart(Case):
 class TestCrashLoop(Case):
     """PF4, P20: a role whose program always fails."""
 
-    def copy(self):
-        """The built programs in a directory of their own."""
-        dir = harness.workdir(self.mode)
-        self.addCleanup(subprocess.run, ["rm", "-rf", dir])
-        for part in ("sbin", "libexec"):
-            shutil.copytree(os.path.join(harness.BUILD, part),
-                            os.path.join(dir, part))
-        return dir
-
     def replace(self, path, by):
         shutil.copy(by, path + ".new")
         os.rename(path + ".new", path)
@@ -460,7 +445,7 @@ class TestCrashLoop(Case):
     def test_PF4_pauses_and_recovers(self):
         port = free_port()
         _, ups = self.backends("one", "two")
-        dir = self.copy()
+        dir = self.tree()
         d = self.start({"listen": ("127.0.0.1:%d" % port,),
                         "upstreams": ups, "fallback": "one",
                         "routes": ({"sni": "two.example", "to": "two"},)},

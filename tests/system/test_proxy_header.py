@@ -268,6 +268,7 @@ class TestOutbound(Case):
                 header, (src, dst) = self.told(name, host)
                 self.assertEqual(1 if name == "v1" else 2, header[0])
                 self.assertEqual((src, dst), header[2:4], (name, host))
+                self.assertEqual(b"", header[4])        # BACKENDS L21
 
     def test_PP10_not_sent_twice_on_retry(self):
         for i in range(4):

@@ -3,12 +3,12 @@
 import os
 import random
 import select
-import signal
 import socket
 import struct
 import time
 
 import net
+import proc
 import relay
 from harness import poll
 from test_relay import RelayCase
@@ -219,13 +219,13 @@ class TestSessions(RelayCase):
 
     def test_HO9_serves_what_waits_in_its_inbox(self):
         """Until nobody writes to it; and what is handed to it goes on."""
-        self.p.proc.send_signal(signal.SIGSTOP)
+        proc.stop(self.p.proc.pid)
         waiting = [self.p.client() for _ in range(3)]
         client, up = self.give()
         with self.p.next_inbox() as inbox:
             self.p.drain()
             self.p.inbox.close()
-            self.p.proc.send_signal(signal.SIGCONT)
+            proc.go_on(self.p.proc.pid)
             got = [inbox.recvmsg(4096, 256) for _ in range(4)]
             self.assertEqual(0, self.p.proc.wait(net.WAIT))
         self.assertEqual(4, self.p.stat("handed_on"))

@@ -189,17 +189,19 @@ class TestRelay(TcpCase):
         self.assertEqual((b"", "reset"), net.read_end(client))
 
     def test_TC11_ping_pong_is_not_delayed(self):
-        """200 small turns: with a Nagle or coalescing delay of 40 ms on
-        either leg they would take 8 s."""
+        """With a Nagle or coalescing delay on either leg, most of 200 small
+        turns would take 40 ms or more, whatever the machine does."""
         client, backend = self.pair()
-        began = time.monotonic()
+        turns = []
         for i in range(200):
+            began = time.monotonic()
             client.sendall(b"ping")
             self.assertEqual(b"ping", net.read_exactly(backend, 4))
             backend.sendall(b"po")
             backend.sendall(b"ng")
             self.assertEqual(b"pong", net.read_exactly(client, 4))
-        self.assertLess(time.monotonic() - began, 6)
+            turns.append(time.monotonic() - began)
+        self.assertLess(sorted(turns)[50], 0.04)
 
     def test_TC11_backend_not_touched_before_the_route(self):
         """L8: no connect while the hello is partial, none for a probe."""
@@ -339,12 +341,29 @@ class TestIdle(TcpCase):
         net.read_end(backend)
 
     def test_TC10_traffic_keeps_it(self):
+        for i in range(20):
+            if self.lives_on():
+                return
+        self.fail("too slow")
+
+    def lives_on(self):
+        """A session in which a byte moves now and then; None when the
+        machine made a pause that may have ended it."""
         client, backend = self.pair()
-        began = time.monotonic()
-        while time.monotonic() - began < 3 * 0.7:
-            client.sendall(b"x")
-            self.assertEqual(b"x", backend.recv(1))
-            time.sleep(0.1)
+        last = began = time.monotonic()
+        try:
+            while last - began < 3 * 0.7:
+                client.sendall(b"x")
+                self.assertEqual(b"x", backend.recv(1))
+                time.sleep(0.1)
+                last, before = time.monotonic(), last
+                if last - before > 0.5:
+                    return None
+        except (OSError, AssertionError):
+            if time.monotonic() - last > 0.5:
+                return None
+            raise
+        return True
 
 
 class TestUpstreams(Case):

@@ -98,6 +98,9 @@ static const struct {
 	{ .status = 0 },
 	{ .none_match = S("\"a\""), .status = 304 },
 	{ .none_match = S("\"b\""), .status = 0 },
+	{ .none_match = S("\"a-br\""), .status = 304 },
+	{ .none_match = S("\"a-gzip\""), .status = 0 },
+	{ .match = S("\"a-br\""), .status = 0 },
 	{ .none_match = S("W/\"a\""), .status = 304 },
 	{ .none_match = S("\"x,y\", \"b\" ,\"a\""), .status = 304 },
 	{ .none_match = S("\"x,\"a\""), .status = 0 },
@@ -122,7 +125,7 @@ static const struct {
 
 START_TEST(test_cond)
 {
-	struct validator	v = { S("\"a\""), WHEN, NOW };
+	struct validator	v = { S("\"a-br\""), S("\"a\""), WHEN, NOW };
 	static struct request	req;
 
 	memset(&req, 0, sizeof(req));
@@ -143,13 +146,14 @@ START_TEST(test_if_range)
 		{ { NULL, 0 }, true },
 		{ S("\"a\""), true },
 		{ S("\"b\""), false },
+		{ S("\"a-br\""), false },
 		{ S("W/\"a\""), false },
 		{ S(SAME), true },
 		{ S(BEFORE), false },
 		{ S(AFTER), false },
 		{ S("a"), false },
 	};
-	struct validator	v = { S("\"a\""), WHEN, NOW };
+	struct validator	v = { S("\"a-br\""), S("\"a\""), WHEN, NOW };
 	static struct request	req;
 
 	memset(&req, 0, sizeof(req));
@@ -172,7 +176,7 @@ main(void)
 	tcase_add_test(tc, test_date_format);
 	tcase_add_test(tc, test_date_extreme);
 	tcase_add_loop_test(tc, test_cond, 0, (int)nitems(conds));
-	tcase_add_loop_test(tc, test_if_range, 0, 8);
+	tcase_add_loop_test(tc, test_if_range, 0, 9);
 	suite_add_tcase(s, tc);
 	return suite_run_pure(s);
 }

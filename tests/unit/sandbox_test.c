@@ -20,10 +20,11 @@
 #include "tests/unit/suite.h"
 
 /* Not through the roles' headers: their names are their own. */
-extern const struct sb_policy proxy_policy, tlsterm_policy, acme_policy;
+extern const struct sb_policy proxy_policy, tlsterm_policy,
+    metrics_policy, acme_policy;
 
 #define GOLDEN	"tests/golden"
-#define NPOLICY	7
+#define NPOLICY	8
 
 #define SIGNALS	40	/* in place of the signalfd */
 
@@ -33,7 +34,7 @@ policy(int i)
 	const struct sb_policy	*all[NPOLICY] = {
 		worker_policy(false), worker_policy(true), &proxy_policy,
 		&tlsterm_policy, &keys_policy, &keys_oneshot_policy,
-		&acme_policy,
+		&metrics_policy, &acme_policy,
 	};
 
 	return all[i];

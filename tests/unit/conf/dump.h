@@ -156,9 +156,9 @@ dump_globals(FILE *f, const struct conf *c)
 
 	fprintf(f, "processes %u %u %u %u\n", c->processes.worker,
 	    c->processes.tlsterm, c->processes.keys, c->processes.proxy);
-	fprintf(f, "limits %u %u %u %u %u\n", c->limits.connections,
+	fprintf(f, "limits %u %u %u %u %u %u\n", c->limits.connections,
 	    c->limits.undecided, c->limits.per_address, c->limits.hello_bytes,
-	    c->limits.loop);
+	    c->limits.loop, c->limits.cache);
 	dump_num(f, "rate_per_address", c->limits.rate_per_address);
 	dump_num(f, "hello_timeout", c->limits.hello_timeout);
 	dump_num(f, "handshake_timeout", c->limits.handshake_timeout);
@@ -171,7 +171,7 @@ dump_globals(FILE *f, const struct conf *c)
 	dump_num(f, "drain", c->drain);
 	dump_str(f, "control", c->control);
 	dump_str(f, "state", c->state);
-	dump_str(f, "metrics", c->metrics);
+	dump_str(f, "metrics", c->metrics != NULL ? c->metrics->name : NULL);
 	dump_str(f, "tls.min", c->tls.min);
 	dump_strs(f, "tls.groups", &c->tls.groups);
 	dump_num(f, "tls.tickets", c->tls.tickets);
