@@ -84,7 +84,7 @@ cert_days_left(const struct cert_info *c, int64_t now)
 {
 	int64_t	left = c->to - now;
 
-	return left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY);
+	return left > 0 ? left / DAY : -(-left / DAY + 1);
 }
 
 int64_t

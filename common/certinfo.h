@@ -57,7 +57,7 @@ const char *cert_key_name(const struct cert_info *,
 #define CERT_SOON_DAYS	30
 enum cert_age { CERT_GOOD, CERT_SOON, CERT_EXPIRED };
 enum cert_age cert_age(const struct cert_info *, int64_t now);
-/* Whole days, rounded down; negative once it has expired. */
+/* Whole days; -1 on the first day after it has expired. */
 int64_t	cert_days_left(const struct cert_info *, int64_t now);
 /* When that changes next: seconds from now, at least 1, at most `most`. */
 int64_t	cert_next_change(const struct cert_info *, int64_t now,

@@ -13,20 +13,22 @@ expiry_text(const struct generation *g, const struct cred *c, int64_t now,
     char dst[EXPIRY_TEXT_MAX])
 {
 	int64_t		days = cert_days_left(&c->info, now);
+	bool		over = days < 0;
 	time_t		end = (time_t)c->info.to;
 	struct tm	tm;
 	char		date[16] = "?";
 
 	if (gmtime_r(&end, &tm) != NULL)
 		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	if (over)
+		days = -days - 1;
 	snprintf(dst, EXPIRY_TEXT_MAX, "%s %s: the certificate %s %s on %s, "
 	    "%" PRId64 " day%s %s", c->site < g->conf->nsite ? "site" :
 	    "upstream", conf_holder(g->conf, c->site)->name,
 	    c->files != NULL ? c->files->chain :
 	    c->stored ? "of the CA" : "made here",
-	    days < 0 ? "has expired" : "expires", date,
-	    days < 0 ? -days : days, days == 1 || days == -1 ? "" : "s",
-	    days < 0 ? "ago" : "from now");
+	    over ? "has expired" : "expires", date, days, days == 1 ? "" : "s",
+	    over ? "ago" : "from now");
 	return dst;
 }
 
@@ -70,7 +72,8 @@ expiry_look(struct master *m)
 static bool
 expiry_is_ours(const struct cred *c)
 {
-	return c->files == NULL && !c->stored && cert_age(&c->info, time(NULL)) != CERT_GOOD;
+	return c->files == NULL && !c->stored &&
+	    cert_age(&c->info, time(NULL)) != CERT_GOOD;
 }
 
 static void

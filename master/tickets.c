@@ -27,6 +27,7 @@ tickets_tell(struct proc *p)
 	(void)ipc_send(p->chan.fd, &msg);
 }
 
+/* Who is only starting is told when it is ready. */
 static void
 tickets_tell_all(struct generation *g)
 {
@@ -59,6 +60,8 @@ tickets_rotate(struct ev_timer *t)
 	    sizeof(m->tickets) - TICKET_KEY_LEN);
 	ticket_make(m->tickets[0]);
 	tickets_tell_all(m->gen);
+	if (m->starting != NULL)
+		tickets_tell_all(m->starting);
 	log_debug("tickets: a new key, and the oldest is gone");
 	tickets_schedule(m);
 }

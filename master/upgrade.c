@@ -194,6 +194,7 @@ upgrade_resume(struct master *m, int fd)
 	for (g = m->draining; g != NULL; g = g->next)
 		gen_drain(g);
 	tickets_start(m);
+	expiry_start(m);
 	limits_start_audit(m);
 	life_reload(m);
 }

@@ -15,7 +15,8 @@ build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd util-linux nginx ocserv openconnect openssh-client openssh-server
     chromium nghttp2-client fail2ban python3-prometheus-client prometheus zsh
-    fish nodejs zstd brotli libboost-doc pebble faketime'
+    fish nodejs zstd brotli libboost-doc libfaketime faketime pebble testssl.sh
+    bsdextrautils'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
     nginx-light libnginx-mod-stream haproxy sslh sniproxy hitch h2o lighttpd
     lighttpd-mod-openssl lighttpd-mod-deflate'

@@ -174,11 +174,16 @@ client_wait(struct client *c, enum h1_result res)
 		client_due(c, h2_due(c->h2, &c->io));
 		return;
 	}
-	if (res != H1_READING)
+	/* Records without data are no sign of life. */
+	if (res == H1_IDLE && c->heard == c->io.data)
+		;
+	else if (res != H1_READING)
 		client_deadline(c, res == H1_UPSTREAM ? 0 :
 		    conf->limits.idle_timeout);
 	else if (!c->reading)
 		client_deadline(c, conf->limits.header_timeout);
+	if (res == H1_IDLE)
+		c->heard = c->io.data;
 	c->reading = res == H1_READING;
 }
 
@@ -520,6 +525,7 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 	c->timer.cb = client_timer;
 	c->io.watch.cb = client_event;
 	c->state = CLIENT_PEEK;
+	c->heard = UINT64_MAX;
 	io_open(&c->io, t->bufs, fd, NULL);
 	TAILQ_INSERT_TAIL(&t->clients, c, all);
 	t->nclients++;

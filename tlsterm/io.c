@@ -291,13 +291,11 @@ io_handshake(struct io *io)
 	return io_tls_result(io, r);
 }
 
-enum io_result
-io_read(struct io *io, void *buf, size_t size, size_t *n)
+static enum io_result
+io_decrypt(struct io *io, void *buf, size_t size, size_t *n)
 {
 	int	r;
 
-	if (io->ssl == NULL)
-		return io_recv(io, buf, size, n);
 	if (io->broken)
 		return IO_BROKEN;
 	ERR_clear_error();
@@ -307,6 +305,18 @@ io_read(struct io *io, void *buf, size_t size, size_t *n)
 		return IO_OK;
 	}
 	return io_tls_result(io, r);
+}
+
+enum io_result
+io_read(struct io *io, void *buf, size_t size, size_t *n)
+{
+	enum io_result	res;
+
+	res = io->ssl == NULL ? io_recv(io, buf, size, n) :
+	    io_decrypt(io, buf, size, n);
+	if (res == IO_OK)
+		io->data += *n;
+	return res;
 }
 
 bool

@@ -41,6 +41,7 @@ struct io {
 	struct keywait	 key;		/* owner sets chan and resume */
 	struct iorest	 unread, unsent;
 	uint64_t	 in, out;	/* bytes on the wire */
+	uint64_t	 data;		/* bytes read, as the reader sees them */
 	uint32_t	 barren;	/* received since TLS last gave data */
 	bool		 drained;	/* nothing to read until told */
 	bool		 hangup;	/* FIN is there, or will be read */

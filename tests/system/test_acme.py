@@ -445,6 +445,8 @@ class TestAcme(AcmeCase):
              open(told + "/s").read() == "".join(self.pair()), 30,
              why=d.log.tail)
         self.assertEqual(64007, os.stat(told + "/s").st_uid)
+        d.log.wait("hook s: started")
+        poll(lambda: "untold=0" in open(self.state + "/acme/s.state").read())
         mark = d.log.mark()
         self.assertEqual(0, d.ctl("reload").returncode)
         d.stop()

@@ -150,10 +150,9 @@ static const struct {
 	{ DAY, CERT_SOON, 1, DAY },
 	{ 100, CERT_SOON, 0, 100 },
 	{ 1, CERT_SOON, 0, 1 },
-	{ 0, CERT_EXPIRED, 0, DAY },
-	{ -1, CERT_EXPIRED, -1, DAY },
-	{ -DAY, CERT_EXPIRED, -1, DAY },
-	{ -DAY - 1, CERT_EXPIRED, -2, DAY },
+	{ 0, CERT_EXPIRED, -1, DAY },
+	{ 1 - DAY, CERT_EXPIRED, -1, DAY },
+	{ -DAY, CERT_EXPIRED, -2, DAY },
 };
 
 START_TEST(test_age)
