@@ -6,6 +6,16 @@
 
 #define DAY	INT64_C(86400)
 
+/* The years 0 to 9999: there are no others in a certificate. */
+#define DATE_MIN	(-INT64_C(62167219200))
+#define DATE_MAX	INT64_C(253402300799)
+
+static bool
+is_date(int64_t t)
+{
+	return t >= DATE_MIN && t <= DATE_MAX;
+}
+
 void
 cert_info_write(struct wr *w, const char *wrong, const struct cert_info *c)
 {
@@ -45,7 +55,8 @@ cert_info_read(struct rd *r, char wrong[CERT_WHY_MAX], struct cert_info *c)
 	c->nnames = rd_u16(r);
 	rd_str(r, c->names, sizeof(c->names));
 	rd_str(r, c->note, sizeof(c->note));
-	if (!rd_done(r) || key >= CERT_KEY__MAX || self > 1)
+	if (!rd_done(r) || key >= CERT_KEY__MAX || self > 1 ||
+	    !is_date(c->from) || !is_date(c->to))
 		return false;
 	c->key = (enum cert_key)key;
 	c->self_signed = self == 1;

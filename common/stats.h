@@ -80,7 +80,7 @@ struct stat_desc {
 extern const struct stat_desc stat_desc[STAT__MAX];
 
 /*
- * After these come cells whose meaning is the role's:
+ * After these, and the times below, come cells whose meaning is the role's:
  *   worker   one per route, one per site (implied route), then FALLBACK__MAX:
  *	      connections that took it
  *   proxy    four per backend: PROXY_CELL_*
@@ -106,7 +106,6 @@ struct stat_bound {
 	const char	*seconds;	/* as OpenMetrics writes it */
 };
 extern const struct stat_bound stat_bound[TIME_BOUNDS];
-
 #define STAT_FIXED	(STAT__MAX + TIME__MAX * TIME_CELLS)
 
 struct stats {

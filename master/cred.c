@@ -192,8 +192,12 @@ cred_prepare(struct generation *g)
 		gen_prepared(g);
 		return;
 	}
-	if (proc_init(&g->prep, g, ROLE_KEYS, 0, 0) == -1)
-		fatal("counters");
+	if (proc_init(&g->prep, g, ROLE_KEYS, 0, 0) == -1) {
+		gen_fail(g, "counters: %s", strerror(errno));
+		memset(&g->prep, 0, sizeof(g->prep));
+		gen_prepared(g);
+		return;
+	}
 	g->prep.oneshot = true;
 	proc_start(&g->prep);
 }

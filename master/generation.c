@@ -260,7 +260,7 @@ gen_prepared(struct generation *g)
 	else if (!gen_open_listeners(g) || !gen_add_procs(g))
 		life_failed(g);
 	else
-		for (i = 0; i < g->nproc; i++)
+		for (i = 0; g->state == GEN_STARTING && i < g->nproc; i++)
 			proc_start(&g->proc[i]);
 }
 

@@ -236,6 +236,8 @@ life_begin_reload(struct master *m)
 	char	text[64];
 
 	m->reloads_begun++;
+	if (m->stopping)
+		return;
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
 	    (unsigned long long)(ev_clock() / 1000));
 	notify_send(text);

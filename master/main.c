@@ -75,6 +75,22 @@ main_find_self(struct master *m, const char *argv0)
 		err(1, NULL);
 }
 
+/* Absolute, but as it was given: a link may lead elsewhere at a reload. */
+static void
+main_find_conf(struct master *m)
+{
+	char	*cwd, *path;
+
+	if (*m->path == '/')
+		return;
+	if ((cwd = getcwd(NULL, 0)) == NULL)
+		err(1, "%s", m->path);
+	if (asprintf(&path, "%s/%s", cwd, m->path) == -1)
+		err(1, NULL);
+	free(cwd);
+	m->path = path;
+}
+
 /* Leaves the terminal.  The parent waits until we are ready, or know why we
  * will not be, and exits accordingly. */
 static void
@@ -209,7 +225,6 @@ main(int argc, char **argv)
 	struct master	 m = { .ready_fd = -1, .devnull = -1, .resume = -1,
 			    .addrs = -1, .history = -1 };
 	struct conf	*conf = NULL;
-	const char	*path;
 	bool		 foreground;
 
 	foreground = main_options(&m, argc, argv);
@@ -219,9 +234,7 @@ main(int argc, char **argv)
 	log_init("l4muxd", -1);
 	m.privileged = geteuid() == 0;
 	main_find_self(&m, argv[0]);
-	path = m.path;
-	if ((m.path = realpath(path, NULL)) == NULL)
-		err(1, "%s", path);
+	main_find_conf(&m);
 	if (m.resume == -1 && (conf = conf_load(m.path, stderr)) == NULL)
 		return 1;
 	if (m.selftest != NULL)

@@ -244,11 +244,27 @@ proc_retry(struct proc *p)
 	ev_timer_set(ev, &p->pause, ev_clock() + pause);
 }
 
+/* Later, where others serve meanwhile; a generation does not begin with it. */
+static void
+proc_not_forked(struct proc *p)
+{
+	char	name[PROC_NAMELEN];
+	bool	up = p->gen->state == GEN_RUNNING && !p->oneshot;
+
+	log_warn("%s: fork", proc_name(p, name));
+	gen_fail(p->gen, "%s: fork: %s", name, strerror(errno));
+	p->pid = 0;
+	p->failures++;
+	proc_enter(p, up ? PROC_WAITING : PROC_GONE);
+	if (up)
+		proc_retry(p);
+	else
+		gen_proc_gone(p->gen, p);
+}
+
 void
 proc_start(struct proc *p)
 {
-	char	name[PROC_NAMELEN];
-
 	proc_enter(p, PROC_STARTING);
 	p->step = 0;
 	p->item = 0;
@@ -256,15 +272,10 @@ proc_start(struct proc *p)
 	p->mechanisms = 0;
 	p->pinged = 0;
 	p->pid = proc_fork(p);
-	if (p->pid == -1) {
-		log_warn("%s: fork", proc_name(p, name));
-		p->pid = 0;
-		p->failures++;
-		proc_enter(p, PROC_WAITING);
-		proc_retry(p);
-		return;
-	}
-	proc_channel(&p->chan, EPOLLOUT);
+	if (p->pid == -1)
+		proc_not_forked(p);
+	else
+		proc_channel(&p->chan, EPOLLOUT);
 }
 
 static void

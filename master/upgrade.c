@@ -107,7 +107,9 @@ upgrade_answer(struct ev_io *io, uint32_t events)
 	}
 	if (n == -1 && errno == EAGAIN)
 		return;
-	if (n == 0 && u->len == strlen(UPGRADE_FORMAT) &&
+	if (u->master->stopping)
+		upgrade_end(u, "the daemon was told to stop");
+	else if (n == 0 && u->len == strlen(UPGRADE_FORMAT) &&
 	    memcmp(u->answer, UPGRADE_FORMAT, u->len) == 0)
 		upgrade_exec(u);
 	else
@@ -194,6 +196,7 @@ upgrade_resume(struct master *m, int fd)
 	for (g = m->draining; g != NULL; g = g->next)
 		gen_drain(g);
 	tickets_start(m);
+	rates_start(m->gen);
 	expiry_start(m);
 	limits_start_audit(m);
 	life_reload(m);

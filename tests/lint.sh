@@ -61,7 +61,7 @@ lint_unit()
 			exit 1 }' || { rm -rf "$dir"; return 1; }
 	done <<-END
 	l4mux-unprivileged.service 2.0
-	l4mux.service 2.8
+	l4mux.service 3.0
 	END
 	rm -rf "$dir"
 }

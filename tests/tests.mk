@@ -50,6 +50,10 @@ UNIT_OBJ_cache_test = $(call role_objs,tlsterm/cache tlsterm/blob \
 	tlsterm/media tlsterm/mime tlsterm/h1_write tlsterm/response \
 	tlsterm/body tlsterm/range)
 UNIT_LIBS_cache_test = -lcrypto -lz -lzstd -lbrotlienc
+UNIT_OBJ_files_test = $(UNIT_OBJ_cache_test) $(call role_objs,tlsterm/files \
+	tlsterm/browse tlsterm/listing tlsterm/httpdate tlsterm/cond \
+	tlsterm/redirect tlsterm/request)
+UNIT_LIBS_files_test = $(UNIT_LIBS_cache_test) -lbrotlidec
 UNIT_LIBS_encoder_test = -lz -lzstd -lbrotlienc -lbrotlidec
 UNIT_OBJ_url_test = $(call role_objs,tlsterm/redirect tlsterm/mime)
 $(foreach t,$(UNIT),$(eval $(O)/tests/unit/$(t): $(UNIT_OBJ_$(t))))

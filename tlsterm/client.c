@@ -164,6 +164,21 @@ client_end_word(const struct client *c)
 	return c->t->h1->draining ? "drain" : "close";
 }
 
+/*
+ * Is there a sign of life since the last time?  Records without data are none,
+ * nor are bytes that wait to be read while the client takes no answer.
+ */
+static bool
+client_moved(struct client *c, enum h1_result res)
+{
+	uint64_t	now = c->io.data + (res == H1_IDLE ? 0 : c->io.out);
+	bool		moved = now != c->heard || res == H1_UPSTREAM;
+
+	/* Without a deadline, whatever comes next is one. */
+	c->heard = res == H1_UPSTREAM ? UINT64_MAX : now;
+	return moved;
+}
+
 /* How long we wait for what. */
 static void
 client_wait(struct client *c, enum h1_result res)
@@ -174,16 +189,12 @@ client_wait(struct client *c, enum h1_result res)
 		client_due(c, h2_due(c->h2, &c->io));
 		return;
 	}
-	/* Records without data are no sign of life. */
-	if (res == H1_IDLE && c->heard == c->io.data)
-		;
-	else if (res != H1_READING)
+	if (res == H1_READING) {
+		if (!c->reading)
+			client_deadline(c, conf->limits.header_timeout);
+	} else if (client_moved(c, res))
 		client_deadline(c, res == H1_UPSTREAM ? 0 :
 		    conf->limits.idle_timeout);
-	else if (!c->reading)
-		client_deadline(c, conf->limits.header_timeout);
-	if (res == H1_IDLE)
-		c->heard = c->io.data;
 	c->reading = res == H1_READING;
 }
 

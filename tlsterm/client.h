@@ -38,8 +38,8 @@ struct client {
 	uint64_t		 due;		/* 0 = none; the timer may be
 						   earlier, never later */
 	enum client_state	 state;
-	uint64_t		 heard;		/* io.data when it was last
-						   idle */
+	uint64_t		 heard;		/* bytes, at its last sign of
+						   life */
 	bool			 queued;
 	bool			 waiting;	/* for keys */
 	bool			 reading;	/* a request is coming: due

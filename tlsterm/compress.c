@@ -196,6 +196,8 @@ void
 compressor_free(struct compressor *z)
 {
 	job_end(z);
+	if (z->ev != NULL)
+		ev_timer_cancel(z->ev, &z->timer);
 	z->cache->work = NULL;
 	z->cache->forget = NULL;
 	free(z);

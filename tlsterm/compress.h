@@ -14,6 +14,7 @@ struct compressor;
 /* Serves the cache of the sites from now on.  ev NULL: compress_step() is
  * called by hand.  Fatal without memory. */
 struct compressor *compressor_new(const struct sites *, struct ev *);
+/* What waits to be encoded stays as it is. */
 void	compressor_free(struct compressor *);
 
 /* One piece; false where nothing is to be done. */

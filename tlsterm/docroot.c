@@ -27,6 +27,18 @@ open_beneath(int root, const char *name, uint64_t flags)
 	return -1;
 }
 
+int
+docroot_check(int root)
+{
+	int	fd = open_beneath(root, ".", O_RDONLY | O_DIRECTORY |
+		    O_CLOEXEC);
+
+	if (fd == -1)
+		return errno == ENOSYS || errno == EPERM ? -1 : 0;
+	close(fd);
+	return 0;
+}
+
 static int
 status_of_errno(int err)
 {

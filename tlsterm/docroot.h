@@ -19,6 +19,9 @@ struct file {
  * not. */
 int	file_open(struct file *, int root);
 void	file_close(struct file *);
+/* Can files be opened at all? -1 with errno set where the call itself is
+ * refused, by a filter around us or by an old kernel. */
+int	docroot_check(int root);
 /* The same, but only looks what it is, without a right to read it. */
 int	file_look(struct file *, int root);
 

@@ -45,6 +45,9 @@ tlsterm_drain(void *arg)
 	uint64_t	 patience = sec_to_ns(t->child.conf->drain);
 
 	t->h1->draining = true;
+	/* Nobody would be there for long to have it. */
+	compressor_free(t->compressor);
+	t->compressor = NULL;
 	t->drain_timer.cb = drain_over;
 	t->over_timer.cb = drain_look;
 	if (patience > 0)

@@ -72,12 +72,20 @@ add_validators(const struct ask *a, const struct validator *v)
 	response_field(res, STR("Vary"), STR("Accept-Encoding"));
 }
 
+/* The body from a file that is not open; -1 where it is another now. */
+static int
+body_open(const struct ask *a, const struct form *form)
+{
+	struct file	f;
+
+	return content_open(a->o->site, form, &f) ? f.fd : -1;
+}
+
 /* The body, from memory or from its file; false where that is another now. */
 static bool
 body_begin(const struct ask *a, const struct form *form)
 {
 	struct body	*b = &a->res->body;
-	struct file	 f;
 
 	if (form->body != NULL) {
 		body_of_blob(b, form->body);
@@ -86,12 +94,10 @@ body_begin(const struct ask *a, const struct form *form)
 	if (a->file->fd != -1 && form == &a->entry->form[FORM_PLAIN]) {
 		b->fd = a->file->fd;
 		a->file->fd = -1;
-	} else if (content_open(a->o->site, form, &f))
-		b->fd = f.fd;
-	else
-		return false;
+	} else
+		b->fd = body_open(a, form);
 	b->left = form->length;
-	return true;
+	return b->fd != -1;
 }
 
 /* All of it, in one of its forms. */

@@ -122,14 +122,16 @@ copy_str(struct blob *b, struct str s)
 void
 form_keep_answer(struct cache *c, struct form *f, const struct response *res)
 {
-	size_t		 i, fields = res->nfields * sizeof(*f->field),
-			 text = 0;
+	size_t		 i, size, fields = res->nfields * sizeof(*f->field);
 	struct blob	*b;
 
+	size = fields + H1_READY_EXTRA;
 	for (i = 0; i < res->nfields; i++)
-		text += res->field[i].name.n + res->field[i].value.n + 4;
-	if (!f->entry->kept || (b = blob_new(&c->budget, fields + 2 * text +
-	    H1_READY_EXTRA)) == NULL)
+		size += 2 * (res->field[i].name.n + res->field[i].value.n + 4);
+	/* One that is not whole becomes an error, every time. */
+	if (res->full || !f->entry->kept ||
+	    !cache_room(c, f->entry, size + sizeof(*b)) ||
+	    (b = blob_new(&c->budget, size)) == NULL)
 		return;
 	f->answer = b;
 	f->field = (struct field *)(void *)b->p;

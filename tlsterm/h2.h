@@ -9,7 +9,10 @@
  * frames and HPACK; here is what it may cost us.
  */
 #define H2_STREAMS_MAX	100		/* requests at a time */
-#define H2_MEMORY_MAX	(256 * 1024)	/* of one connection, all in all */
+#define H2_MEMORY_MAX	(208 * 1024)	/* of one connection; with TLS and what
+					   it has of upstreams, 256 KiB */
+#define H2_MEMORY_LIB	(48 * 1024)	/* of that, kept for the library, which
+					   could not go on without */
 #define H2_WINDOW	(128 * 1024)	/* for bodies of requests: what may
 					   have to be kept; of one, and of
 					   all of them together */

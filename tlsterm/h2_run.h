@@ -108,7 +108,8 @@ void	h2_doom(struct h2 *, uint32_t error);
 void	h2_count_reset(struct h2 *);
 /* Counts n bytes of data that are sent where the windows have `room`. */
 void	h2_count_data(struct h2 *, size_t n, size_t room);
-/* n bytes more on account; false when that is too much. */
+/* n bytes more on account, of those that are not the library's; false when that
+ * is too much. */
 bool	h2_hold(struct h2 *, size_t n);
 void	h2_release(struct h2 *, size_t n);
 

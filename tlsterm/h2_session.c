@@ -43,15 +43,15 @@ h2_count_data(struct h2 *h, size_t n, size_t room)
 }
 
 static size_t
-mem_left(const struct h2 *h)
+mem_left(const struct h2 *h, size_t max)
 {
-	return h->mem < H2_MEMORY_MAX ? H2_MEMORY_MAX - h->mem : 0;
+	return h->mem < max ? max - h->mem : 0;
 }
 
 bool
 h2_hold(struct h2 *h, size_t n)
 {
-	if (n > mem_left(h))
+	if (n > mem_left(h, H2_MEMORY_MAX - H2_MEMORY_LIB))
 		return false;
 	h->mem += n;
 	return true;
@@ -71,7 +71,7 @@ mem_resize(void *old, size_t n, void *arg)
 	size_t		 was = old != NULL ? malloc_usable_size(old) : 0;
 	void		*p;
 
-	if ((n > was && n - was > mem_left(h)) ||
+	if ((n > was && n - was > mem_left(h, H2_MEMORY_MAX)) ||
 	    (p = realloc(old, n)) == NULL)
 		return NULL;
 	h->mem += malloc_usable_size(p);

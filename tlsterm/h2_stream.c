@@ -143,8 +143,21 @@ field_is_framing(struct str name)
 struct nva {
 	nghttp2_nv	 nv[RESPONSE_FIELDS_MAX + 4];
 	size_t		 n;
-	char		 status[12], length[21];
+	char		 status[20], length[20];
 };
+
+/* In decimal, at the end of the buffer. */
+static struct str
+number(char buf[20], uint64_t n)
+{
+	size_t	i = 20;
+
+	do {
+		buf[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return (struct str){ buf + i, 20 - i };
+}
 
 static void
 nva_add(struct nva *a, struct str name, struct str value)
@@ -154,36 +167,19 @@ nva_add(struct nva *a, struct str name, struct str value)
 		NGHTTP2_NV_FLAG_NONE };
 }
 
-static bool
-nva_has(const struct nva *a, struct str name)
-{
-	size_t	i;
-
-	for (i = 0; i < a->n; i++)
-		if (str_caseeq((struct str){ (char *)a->nv[i].name,
-		    a->nv[i].namelen }, name))
-			return true;
-	return false;
-}
-
 static void
 nva_fill(struct nva *a, const struct response *res)
 {
 	size_t	i;
-	int	n;
 
 	a->n = 0;
-	snprintf(a->status, sizeof(a->status), "%03d", res->status);
-	nva_add(a, STR(":status"), (struct str){ a->status, 3 });
+	nva_add(a, STR(":status"), number(a->status, (uint64_t)res->status));
 	for (i = 0; i < res->nfields; i++)
 		if (!field_is_framing(res->field[i].name))
 			nva_add(a, res->field[i].name, res->field[i].value);
-	if (!res->framed || res->status < 200)
-		return;
-	n = snprintf(a->length, sizeof(a->length), "%llu",
-	    (unsigned long long)res->length);
-	nva_add(a, STR("content-length"), (struct str){ a->length,
-	    (size_t)n });
+	if (res->framed && res->status >= 200)
+		nva_add(a, STR("content-length"),
+		    number(a->length, res->length));
 }
 
 int
@@ -193,9 +189,9 @@ h2_submit_head(struct h2_stream *st, const nghttp2_data_provider *source)
 	struct nva		 a;
 
 	nva_fill(&a, &s->res);
-	if (!nva_has(&a, STR("server")))
+	if (!response_has(&s->res, STR("server")))
 		nva_add(&a, STR("server"), STR("l4mux"));
-	if (!nva_has(&a, STR("date")))
+	if (!response_has(&s->res, STR("date")))
 		nva_add(&a, STR("date"), (struct str){ s->date,
 		    HTTPDATE_LEN });
 	st->answered = true;

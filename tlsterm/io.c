@@ -47,6 +47,15 @@ io_break(struct io *io)
 	io->drained = true;
 }
 
+/* The library judges a call by what is in its queue, of whatever came before.
+ * That is empty as a rule, and looking costs less than emptying it. */
+static void
+errors_clear(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* What the kernel says of a failed call. */
 static enum io_result
 io_errno(struct io *io)
@@ -298,7 +307,7 @@ io_decrypt(struct io *io, void *buf, size_t size, size_t *n)
 
 	if (io->broken)
 		return IO_BROKEN;
-	ERR_clear_error();
+	errors_clear();
 	r = SSL_read_ex(io->ssl, buf, size, n);
 	if (r == 1) {
 		io->barren = 0;
@@ -338,7 +347,7 @@ io_write(struct io *io, const void *buf, size_t n)
 		return IO_BROKEN;
 	if (io->ssl == NULL)
 		return io_queue(io, buf, n);
-	ERR_clear_error();
+	errors_clear();
 	if (SSL_write_ex(io->ssl, buf, n, &done) == 1)
 		return IO_OK;
 	io_break(io);

@@ -305,5 +305,6 @@ item_compare(const void *a, const void *b, void *arg)
 void
 list_sort(struct listing *l)
 {
-	qsort_r(l->v, l->n, sizeof(*l->v), item_compare, &l->order);
+	if (l->n > 0)
+		qsort_r(l->v, l->n, sizeof(*l->v), item_compare, &l->order);
 }

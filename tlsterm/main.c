@@ -1,6 +1,8 @@
 #include <sys/resource.h>
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -8,7 +10,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
-#include "compress.h"
+#include "docroot.h"
 #include "tlsterm.h"
 
 #define FDS_MAX	1000000		/* where the limit is "unlimited" */
@@ -93,6 +95,20 @@ confine(struct tlsterm *t)
 	t->max_fds = rl.rlim_max < FDS_MAX ? (size_t)rl.rlim_max : FDS_MAX;
 }
 
+/* Better not to start than to serve "not found" for everything. */
+static void
+check_docroots(struct tlsterm *t)
+{
+	size_t	i;
+
+	for (i = 0; i < t->sites.n; i++)
+		if (t->sites.v[i].root != -1 &&
+		    docroot_check(t->sites.v[i].root) == -1)
+			child_fail(&t->child, "site %s: openat2(2): %s "
+			    "(RestrictSUIDSGID of a systemd unit refuses it)",
+			    t->sites.v[i].conf->name, strerror(errno));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -118,9 +134,10 @@ main(int argc, char **argv)
 	t->h1 = h1_server_new(&t->sites, &t->child.stats);
 	t->h1->ups = &t->ups;
 	t->h2 = h2_server_new(t->h1);
-	compressor_new(&t->sites, t->child.ev);
+	t->compressor = compressor_new(&t->sites, t->child.ev);
 	ev_each_turn(t->child.ev, each_turn, t);
 	confine(t);
+	check_docroots(t);
 	inbox_start(t);
 	child_ready(&t->child);
 	ev_run(t->child.ev);

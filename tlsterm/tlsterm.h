@@ -4,6 +4,7 @@
 #include "common/child.h"
 #include "challenge.h"
 #include "client.h"
+#include "compress.h"
 #include "h1.h"
 #include "io.h"
 #include "keychan.h"
@@ -25,6 +26,7 @@ struct tlsterm {
 	struct h2_server	*h2;
 	struct upstreams	 ups;
 	struct site		*responder;	/* of challenges, or NULL */
+	struct compressor	*compressor;	/* until it drains */
 
 	/* from master, until the sites are made of it */
 	struct cert		*cert;

@@ -25,12 +25,15 @@ FUZZ_ARGS_probe	    = -max_len=512
 FUZZ_ARGS_http_host = -max_len=1024
 FUZZ_ARGS_http1	    = -max_len=2048
 FUZZ_ARGS_h1resp    = -max_len=2048
+FUZZ_ARGS_http2     = -max_len=2048
+FUZZ_ARGS_h2conn    = -max_len=4096
 FUZZ_ARGS_fspath    = -max_len=5000
 FUZZ_ARGS_accept    = -max_len=256
 FUZZ_ARGS_listing   = -max_len=256
 FUZZ_ARGS_ipc	    = -max_len=4096
 FUZZ_ARGS_signer    = -max_len=512
 FUZZ_ARGS_acme	    = -max_len=2048
+FUZZ_ARGS_certinfo  = -max_len=1500
 FUZZ_ARGS_request   = -max_len=1024
 
 # What a target needs of a role.
@@ -38,6 +41,11 @@ FUZZ_OBJ_http1	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http1.o request.o \
 	chunked.o)
 FUZZ_OBJ_h1resp	= $(addprefix $(FUZZ_O)/obj/tlsterm/,forward_head.o uphead.o \
 	http1.o request.o)
+FUZZ_OBJ_http2	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http2.o request.o)
+FUZZ_OBJ_h2conn	= $(addprefix $(FUZZ_O)/obj/tlsterm/,h2.o h2_session.o \
+	h2_stream.o h2_forward.o h2_limit.o http2.o request.o response.o \
+	body.o blob.o range.o)
+FUZZ_LIBS_h2conn = -lnghttp2
 FUZZ_OBJ_fspath	= $(addprefix $(FUZZ_O)/obj/tlsterm/,fspath.o)
 FUZZ_OBJ_accept	= $(addprefix $(FUZZ_O)/obj/tlsterm/,accept.o)
 FUZZ_OBJ_listing = $(addprefix $(FUZZ_O)/obj/tlsterm/,listing.o httpdate.o \

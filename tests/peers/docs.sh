@@ -41,11 +41,13 @@ X
 list
 case_is "there are thousands" test "$(wc -l <"$T/names")" -ge 3000
 
+version=--http1.1
+
 # fetch ENCODING URLS: all of them; $T/codes says how each came.
 fetch()
 {
 	rm -rf "$T/out"
-	in_c curl -sS -f --http1.1 --cacert "$T/ca.crt" --create-dirs \
+	in_c curl -sS -f $version --cacert "$T/ca.crt" --create-dirs \
 	    --resolve "docs.test:443:$V4" -H "Accept-Encoding: $1" \
 	    --compressed -K "$2" \
 	    -w '%{http_code} %header{content-encoding} %{size_download}\n' \
@@ -77,6 +79,10 @@ for e in gzip br zstd; do
 	case_is "$all files, $e" whole $e
 	case_is "most are encoded" test "$(came "200 $e")" -gt $((all / 2))
 done
+
+version=--http2
+case_is "$all files over HTTP/2, br" whole br
+case_is "most are encoded" test "$(came "200 br")" -gt $((all / 2))
 
 # What is asked for again is encoded as well as can be.
 size() { awk '{ n += $NF } END { print n }' "$T/codes"; }

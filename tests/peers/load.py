@@ -121,7 +121,7 @@ async def visitor(hosts):
                 page = BIG
             await get(r, w, host, page)
             done["request"] += 1
-            await asyncio.sleep(rng.random() * 0.8)
+            await asyncio.sleep(rng.random() * 1.2)
             if time.monotonic() > END:
                 break
         if how == "reset" and host == "blog.test":
@@ -173,7 +173,8 @@ async def odd():
         what = rng.choice([b"", b"\x16\x03\x01\x02\x00\x01\x00", b"\x16",
                            b"HELO there\r\n", b"GET / HTTP/1.1\r\nHost: x"])
         w.write(what)
-        await asyncio.sleep(rng.random() * 3)
+        # Some for longer than the daemon waits.
+        await asyncio.sleep(rng.random() * 14)
         done["odd"] += 1
     finally:
         await part(w, rng.choice(["close", "reset"]))
@@ -192,8 +193,8 @@ async def over_and_over(kind, *args):
 async def main():
     jobs = []
     for n, kind, *args in (
-            (140, visitor, ["blog.test", "blog.test", "other.test"]),
-            (40, visitor, ["apple.masq.test", "pear.masq.test"]),
+            (190, visitor, ["blog.test", "blog.test", "other.test"]),
+            (50, visitor, ["apple.masq.test", "pear.masq.test"]),
             (20, tunnelled), (20, plain), (20, odd)):
         jobs += [over_and_over(kind, *args) for _ in range(n)]
     await asyncio.gather(*jobs)

@@ -108,6 +108,8 @@ case_is "the sessions were handed over" test \
 descriptors >"$T/fds.after"
 case_is "as many descriptors as before" diff "$T/fds.before" "$T/fds.after"
 case_is "the download is still running" alive "$curl"
+case_is "the ping is still running" within 60 has_line "$T/ping.log" \
+    'icmp_seq=200 '
 touch "$T/go"
 within 60 gone "$curl" || true
 case_is "30 MB identical" cmp "$T/got" "$T/blob"

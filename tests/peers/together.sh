@@ -46,7 +46,7 @@ routes = (
   { sni = "pear.masq.test"; to = "pear"; }
 );
 fallback = "blog";
-limits = { hello_timeout = 2.0; };
+limits = { hello_timeout = 10.0; };
 X
 
 # descriptors: per process of the daemon, how many of which kind.

@@ -197,11 +197,16 @@ class Daemon:
 
     # asking
 
-    def begin(self, line):
-        """One request on the control socket, whose answer may come later."""
+    def connect(self):
+        """A client of the control socket."""
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(net.WAIT)
         connect_unix(s, self.control)
+        return s
+
+    def begin(self, line):
+        """One request on the control socket, whose answer may come later."""
+        s = self.connect()
         s.sendall(line.encode() + b"\n")
         return s
 

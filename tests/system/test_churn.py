@@ -51,7 +51,11 @@ class ChurnCase(Case):
                        *({"sni": n + ".example", "to": n}
                          for n in upstreams)),
             "fallback": "reset", "log": {"connections": False},
-            "limits": {"loop": 0}, "processes": self.processes,
+            # Nothing that a test holds may end by itself.
+            "limits": {"loop": 0, "hello_timeout": 600.0,
+                       "handshake_timeout": 600.0, "header_timeout": 600.0,
+                       "idle_timeout": 600.0},
+            "processes": self.processes,
         }
         return self.start(self.conf, binary=os.path.join(
             self.top, "sbin", "l4muxd"))
@@ -70,7 +74,8 @@ class TestChurn(ChurnCase):
     """No connection is refused, reset or late; nothing is left over."""
 
     modes = ("root",)
-    rounds = 120            # every sixth of them an upgrade
+    reloads = 100
+    upgrades = 20
 
     def at_rest(self, d):
         """Descriptors and memory of master, once nobody else is left."""
@@ -80,28 +85,31 @@ class TestChurn(ChurnCase):
              why="a process is left over")
         return len(proc.fds(d.pid)), proc.rss_kib(d.pid)
 
-    def renew(self, d, i):
-        got = d.ask("upgrade" if i % 6 == 5 else "reload")
-        self.assertTrue(got["ok"], got)
+    def renew(self, d, how, times):
+        for i in range(times):
+            got = d.ask(how)
+            self.assertTrue(got["ok"], got)
 
     def test_P3_P4_generations_under_load(self):
         d = self.begin()
         askers = [self.ask(RATE) for _ in range(2)]
-        for i in range(self.rounds // 4):
-            self.renew(d, i)
+        first = self.reloads // 4
+        self.renew(d, "reload", first)
         fds, rss = self.at_rest(d)
-        for i in range(self.rounds // 4, self.rounds):
-            self.renew(d, i)
-        for got in map(self.told, askers):
-            self.assertEqual({}, got["errors"], got)
-            # The load was one: many between each two generations.
-            self.assertGreater(got["done"], 5 * self.rounds, got)
+        self.renew(d, "reload", self.reloads - first)
         after = self.at_rest(d)
         self.assertEqual(fds, after[0])
         self.assertLess(after[1], rss * 1.1 + 512)
+        self.renew(d, "upgrade", self.upgrades)
+        for got in map(self.told, askers):
+            self.assertEqual({}, got["errors"], got)
+            # The load was one: many between each two generations.
+            self.assertGreater(got["done"], 5 * self.reloads, got)
+        self.assertEqual(fds, self.at_rest(d)[0])
         d.assert_books()
 
 
 class TestChurnUser(TestChurn):
     modes = ("user",)
-    rounds = 24
+    reloads = 20
+    upgrades = 4

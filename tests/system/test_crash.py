@@ -1,6 +1,8 @@
 """P1, PF*: every role dies, hangs, or does not come up, beside others."""
 
 import os
+import resource
+import select
 import signal
 
 import harness
@@ -181,7 +183,89 @@ class TestStart(ChurnCase):
         poll(lambda: len(d.status()["generations"]) == 1)
 
 
+class TestFewDescriptors(ChurnCase):
+    """P6: a reload that lacks descriptors, at whatever step, fails alone."""
+
+    modes = ("root",)       # who else may set the limit of another process
+
+    def test_P6_reload_with_a_full_table(self):
+        d = self.begin()
+        limit = resource.prlimit(d.pid, resource.RLIMIT_NOFILE)
+        reasons, well = set(), 0
+        for more in range(1, 200):
+            poll(lambda: len(d.status()["generations"]) == 1)
+            pids = d.pids()
+            asked = d.connect()
+            d.status()          # it is accepted by now
+            resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (
+                max(proc.fds(d.pid)) + more, limit[1]))
+            asked.sendall(b"reload\n" if more % 2 else b"upgrade\n")
+            got = d.answer(asked)
+            resource.prlimit(d.pid, resource.RLIMIT_NOFILE, limit)
+            if got["ok"]:
+                well += 1
+                if well == 4:       # there is room for all of it
+                    break
+            else:
+                reasons.add(got["error"])
+                poll(lambda: d.pids() == pids, why=lambda: d.processes())
+            self.assertEqual(d.pid, d.status()["pid"])
+        # At the configuration, at certificates, at the processes.
+        self.assertGreater(len(reasons), 5)
+        poll(lambda: len(d.status()["generations"]) == 1)
+        self.assertTrue(d.ask("reload")["ok"])
+        asker = self.ask(200)
+        poll(lambda: d.counter("worker", "accepted") > 20)
+        self.assertEqual({}, self.told(asker)["errors"])
+
+
 class TestEnd(Case):
+    def asked_binary(self, d):
+        """The process that is asked whether it could take over, stopped."""
+        for pid in proc.children(d.pid):
+            try:
+                with open("/proc/%d/cmdline" % pid, "rb") as f:
+                    if b"--upgrade-format" in f.read():
+                        proc.stop(pid)
+                        return proc.alive(pid) and pid
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return None
+
+    def test_PF10_stop_during_an_upgrade(self):
+        """It is not forgotten when the answer comes late."""
+        port = free_port()
+        sink = net.Sink()
+        self.addCleanup(sink.stop)
+        # It takes a while to load.
+        rules = tuple({"sni": "n%d.example" % i, "to": "u"}
+                      for i in range(30000))
+        d = self.start({
+            "listen": ("127.0.0.1:%d" % port,), "routes": rules,
+            "upstreams": {"u": {"address": sink.address}},
+            "fallback": "u", "processes": {"worker": 1}, "drain": 600.0})
+        with net.tcp(port) as client:
+            client.sendall(hello.hello("a.example"))
+            backend = sink.accept()
+            for i in range(20):
+                with d.begin("upgrade") as asked:
+                    pid = None
+                    while pid is None and not select.select(
+                            [asked], [], [], 0)[0]:
+                        pid = self.asked_binary(d)
+                    if pid:
+                        break
+            self.assertTrue(pid, "it was always faster")
+            os.kill(d.pid, signal.SIGTERM)
+            mark = d.log.mark()
+            poll(lambda: d.status()["state"] == "stopping")
+            proc.go_on(pid)
+            d.log.wait("upgrade: the daemon was told to stop", mark)
+            d.remember()
+            backend.close()
+        self.assertEqual(0, d.proc.wait(net.WAIT), d.log.tail())
+        d.assert_gone()
+
     def test_PF10_the_last_generation_ends_before_an_older_one(self):
         """Nobody is left to have new ticket keys, and master goes on."""
         port = free_port()

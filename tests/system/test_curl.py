@@ -119,6 +119,8 @@ ROWS = (
 
 
 class TestCurl(FilesCase):
+    version = "--http1.1"
+
     @classmethod
     def configure(cls):
         conf = super().configure()
@@ -135,7 +137,7 @@ class TestCurl(FilesCase):
         """(status, fields, body), the body decoded."""
         with tempfile.TemporaryDirectory(prefix="l4mux-curl-") as d:
             r = subprocess.run(
-                ["curl", "-sk", "--http1.1", "-m", "60",
+                ["curl", "-sk", self.version, "-m", "60",
                  "--connect-to", "::127.0.0.1:", "-D", d + "/head", "-o",
                  d + "/body", "--compressed", *args, url],
                 capture_output=True)
@@ -191,3 +193,15 @@ class TestCurl(FilesCase):
         status, _, _ = self.curl("https://blog.example:%d/" % self.port,
                                  "-H", "Host: open.example")
         self.assertEqual(421, status)
+
+
+class TestCurlH2(TestCurl):
+    version = "--http2"
+
+    def test_CU0_version(self):
+        r = subprocess.run(
+            ["curl", "-sk", "--http2", "-o", "/dev/null", "-w",
+             "%{http_version}", "--connect-to", "::127.0.0.1:",
+             "https://blog.example:%d/" % self.port],
+            capture_output=True, text=True)
+        self.assertEqual("2", r.stdout)

@@ -61,7 +61,7 @@ class TestDocroot(SiteCase):
         self.make("next")
         os.rename(self.tmp + "/next", self.tmp + "/dir")
         self.becomes("dir.example", "next")
-        self.assertGreater(self.daemon.status()["generation"], gen)
+        poll(lambda: self.daemon.status()["generation"] > gen)
         # What is no directory is none to be served.
         os.rename(self.tmp + "/dir", self.tmp + "/dir2")
         with open(self.tmp + "/dir", "w") as f:
@@ -79,6 +79,9 @@ class TestDocroot(SiteCase):
             f.write(data)
         self.switch("3")
         self.becomes("link.example", "3")
+        # For a moment there are still old processes that take connections.
+        poll(lambda: len(self.daemon.processes("worker")) == 1,
+             why="there is an old worker")
         with net.tcp(self.plain, rcvbuf=4096) as s:
             s.sendall(b"GET /big HTTP/1.1\r\nHost: link.example\r\n\r\n")
             head = b""

@@ -6,6 +6,9 @@ from site_case import BIG, INDEX, SiteCase
 
 
 class DrainCase(SiteCase):
+    limits = {"handshake_timeout": 60.0, "header_timeout": 60.0,
+              "idle_timeout": 60.0}
+
     def renew(self):
         """Returns when who has connections knows that they are the last."""
         old = self.daemon.status()["generation"]

@@ -425,6 +425,26 @@ class TestSlow(H1Case):
                     pass
         self.daemon.assert_books()
 
+    def test_H1_8_bytes_instead_of_reading(self):
+        """They are no sign that the answer is taken."""
+        for tls in False, True:
+            with net.tcp(self.port if tls else self.plain,
+                         rcvbuf=4096) as s:
+                if tls:
+                    s = net.tls_context().wrap_socket(
+                        s, server_hostname="open.example")
+                s.sendall(self.head(b"", b"GET /big.bin HTTP/1.1\r\n"))
+                self.assertEqual(b"H", s.recv(1))
+                end = time.monotonic() + net.WAIT
+                while self.daemon.counter("tlsterm", "live"):
+                    self.assertLess(time.monotonic(), end, "still open")
+                    try:
+                        s.sendall(b"G")
+                    except (ConnectionError, ssl.SSLError):
+                        pass
+                s.close()
+        self.daemon.assert_books()
+
     def test_H1_8_answer_that_is_not_read(self):
         for tls in False, True:
             with net.tcp(self.port if tls else self.plain,
@@ -433,6 +453,7 @@ class TestSlow(H1Case):
                     s = net.tls_context().wrap_socket(
                         s, server_hostname="open.example")
                 s.sendall(self.head(b"", b"GET /big.bin HTTP/1.1\r\n"))
+                self.assertEqual(b"H", s.recv(1))
                 harness.poll(lambda: self.daemon.counter(
                     "tlsterm", "live") == 0)
                 s.close()

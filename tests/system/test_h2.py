@@ -195,6 +195,10 @@ class TestH2(H2Case):
         self.continuation_flood(start, 1000, b"")
         self.continuation_flood(start, 1000, literal(b"a", b"b" * 10))
         self.continuation_flood(start, 5, literal(b"a", b"b" * 16300))
+        # Four bytes for one, in a code that is meant to shorten.
+        long = b"\xff\xff\xff\xcf\xff\xff\xfc" * 2300
+        self.continuation_flood(start, 5, b"\0\1a" + integer(
+            len(long), 7, 0x80) + long)
 
     def test_H2_4_continuation_on_a_reset_stream(self):
         c = self.h2()
@@ -335,11 +339,14 @@ class TestH2(H2Case):
         """A byte at a time (CVE-2019-9511)."""
         c = self.h2(settings=((h2wire.INITIAL_WINDOW, 1),), credit=False)
         s = c.request(head(b"/big.bin"))
-        while c.send(frame(WINDOW, 0, s, u32(1)) * 100):
-            a = c.answers.get(s)
-            n = len(a.body) if a else 0
-            if not c.until(lambda: s in c.answers and
-                           len(c.answers[s].body) >= n + 100):
+        c.until(lambda: s in c.answers and c.answers[s].body)
+        body = c.answers[s]
+        while len(body.body) < 30000:
+            n = len(body.body) + 100
+            # One in each record.
+            for _ in range(100):
+                c.send(frame(WINDOW, 0, s, u32(1)))
+            if not c.until(lambda: len(body.body) >= n):
                 break
         self.assertEqual(CALM, c.end())
         self.assertLess(len(c.answers[s].body), 30000)
@@ -549,7 +556,7 @@ class TestH2(H2Case):
 
 
 class TestH2Deadlines(H2Case):
-    limits = {"header_timeout": 1.0, "idle_timeout": 2.0}
+    limits = {"header_timeout": 2.0, "idle_timeout": 3.0}
 
     def ends(self, c, word="timeout"):
         mark = self.daemon.log.mark()
@@ -654,6 +661,7 @@ class TestH2Drain(H2Case):
         self.assertEqual(200, c.get().status)
         self.assertEqual(0, self.daemon.ctl("reload").returncode)
         self.assertEqual(NO_ERROR, c.end())
+        self.assertEqual(2, len(c.goaways))
 
     def test_H2_17_new_ones_get_an_answer(self):
         """Who came and has not asked yet."""
@@ -662,3 +670,58 @@ class TestH2Drain(H2Case):
         self.assertEqual(0, self.daemon.ctl("reload").returncode)
         self.assertEqual(INDEX, c.get().body)
         self.assertEqual(NO_ERROR, c.end())
+
+
+class TestH2Memory(H2Case):
+    modes = ("root",)
+    more = {"processes": {"worker": 1, "tlsterm": 1, "keys": 1}}
+    N = 20
+
+    def grow(self, fields, body=None):
+        """KiB that a connection costs which has as many requests as it may,
+        takes nothing and sends all it can; to a daemon that has not seen
+        any before."""
+        sink = net.Sink()
+        # What it never accepts would be alive, to the counters.
+        d = self.start({**self.configure_site(),
+                        "upstreams": {"app": {"address": sink.address}}})
+        self.addCleanup(sink.stop)
+        pid, = d.pids("tlsterm")
+        before, conns = None, []
+        for i in range(self.N + 5):
+            if i == 5:
+                before = proc.rss_kib(pid)
+            c = h2wire.Client(
+                net.tls(self.own_port, "blog.example", h2wire.CONTEXT),
+                settings=((h2wire.INITIAL_WINDOW, 0),), credit=False)
+            conns.append(c)
+            self.addCleanup(c.sock.close)
+            self.assertTrue(c.ping())
+            for s in range(1, 200, 2):
+                c.request(fields, stream=s, end=body is None)
+            for s in range(1, 20, 2) if body else ():
+                c.send(frame(DATA, 0, s, body))
+            self.assertTrue(c.ping())
+        return (proc.rss_kib(pid) - before) / self.N
+
+    def configure_site(self):
+        self.own_port = harness.free_port()
+        return {"listen": ("127.0.0.1:%d" % self.own_port,),
+                "sites": {"blog": {
+                    "names": ["blog.example"], "root": self.root,
+                    "proxy": ({"path": "/app", "to": "app"},)}},
+                "fallback": "blog", **self.more}
+
+    def test_P8_h2_files(self):
+        self.assertLess(self.grow(head(b"/big.bin")), 256)
+
+    def test_P8_h2_texts(self):
+        self.assertLess(self.grow(head(b"/" + b"x" * 200)), 256)
+
+    def test_P8_h2_requests_for_an_upstream(self):
+        long = [(b"x%d" % i, b"y" * 150) for i in range(90)]
+        self.assertLess(self.grow(head(b"/app/x", *long)), 256)
+
+    def test_P8_h2_bodies_for_an_upstream(self):
+        self.assertLess(self.grow(head(b"/app/x", method=b"POST"),
+                                  b"x" * 12000), 256)

@@ -1,8 +1,11 @@
 """H1-*, FS*: HTTP/1.1 and the files of a site."""
 
 import os
+import socket
 import ssl
+import stat
 import time
+import urllib.parse
 
 import harness
 import hello
@@ -255,6 +258,34 @@ class TestHttp(SiteCase):
                 return                      # closing is right too
             self.assertIn(status, (200, 400))
 
+    def test_H1_15_no_splitting(self):
+        """What comes back in a field, or is a name, ends no line."""
+        for path in ("/a%0d%0aX-Bad:%20yes", "/sub%0d%0aX-Bad:yes/",
+                     "/%0a", "/sub/%0d%0a%0d%0a<b>", "/a\x0bb"):
+            for host, port in (("open.example", None),
+                               ("www.blog.example", self.port)):
+                with self.tls(host) if port else net.tcp(self.plain) as s:
+                    try:
+                        status, fields, _ = self.get(path, host, sock=s)
+                    except AssertionError:
+                        self.fail("no single answer to " + path)
+                    self.assertNotIn("x-bad", fields)
+                    self.assertIn(status, (302, 400, 404), path)
+        # A query goes back as it came, or escaped.
+        for query in ("a=%0d%0aX-Bad:yes", "a=\xe4\xb8"):
+            status, fields, _ = self.get("/sub?" + query)
+            self.assertEqual(308, status)
+            self.assertNotIn("x-bad", fields)
+            self.assertRegex(fields["location"], r"^/sub/\?[!-~]*$")
+        # Names that are types of nothing.
+        for name in ("x.a\r\nX-Bad: yes", "x.\xe4", "x.html\n"):
+            with open(os.path.join(self.root, name), "w"):
+                pass
+            path = "/" + urllib.parse.quote(name)
+            status, fields, _ = self.get(path)
+            self.assertIn(status, (200, 400))
+            self.assertNotIn("x-bad", fields)
+
     def test_H1_16_versions(self):
         for line, want in ((b"GET / HTTP/9.9\r\n", 505),
                            (b"GET / HTTP/2.0\r\n", 505),
@@ -293,9 +324,25 @@ class TestHttp(SiteCase):
         status, _, body = self.get("/inner")
         self.assertEqual((200, b"page\n"), (status, body))
 
+    def test_FS2_hard_link(self):
+        """It is a file like any other: who may make one below the root may
+        as well copy it."""
+        os.link(self.root + "/sub/page.txt", self.root + "/hard.txt")
+        self.assertEqual(b"page\n", self.get("/hard.txt")[2])
+
     def test_FS4_what_is_no_file(self):
-        for path in ("/fifo", "/unreadable"):
-            self.assertEqual(403, self.get(path)[0], path)
+        paths = ["/fifo", "/unreadable", "/socket"]
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(self.root + "/socket")
+        try:
+            os.mknod(self.root + "/null", 0o666 | stat.S_IFCHR,
+                     os.makedev(1, 3))
+            paths.append("/null")
+        except PermissionError:
+            pass
+        for path in paths:
+            self.assertIn(self.get(path)[0], (403, 404), path)
+        self.assertEqual(403, self.get("/fifo")[0])
 
     def test_FS5_directory_without_index(self):
         self.assertEqual(404, self.get("/noindex/")[0])
@@ -315,7 +362,7 @@ class TestHttp(SiteCase):
 
 
 class TestHttpTime(SiteCase):
-    limits = {"handshake_timeout": 1.5, "header_timeout": 1.5,
+    limits = {"handshake_timeout": 3.0, "header_timeout": 1.5,
               "idle_timeout": 1.5}
 
     def test_TL7_stall_in_the_handshake(self):

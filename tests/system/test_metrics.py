@@ -6,11 +6,13 @@ import os
 import pty
 import re
 import select
+import shutil
 import struct
 import subprocess
 import termios
 import time
 
+import harness
 import hello
 import net
 from harness import Case, L4MUXCTL, free_port, poll
@@ -318,3 +320,46 @@ class TestTop(MetricsCase):
         self.until(lambda: not self.screen.alternate)
         self.assertEqual(0, self.proc.wait(net.WAIT))
         self.assertEqual(self.before, termios.tcgetattr(self.slave))
+
+    def test_TO6_in_tmux(self):
+        """A terminal of its own kind, at the size that is always there."""
+        if not shutil.which("tmux"):
+            self.skipTest("tmux is missing")
+        dir = harness.workdir("root")
+        self.addCleanup(shutil.rmtree, dir)
+        sock = os.path.join(dir, "tmux")
+
+        def tmux(*words):
+            return subprocess.run(["tmux", "-S", sock, "-f", "/dev/null",
+                                   *words], capture_output=True, text=True,
+                                  env={**os.environ, "LANG": "C.UTF-8"})
+
+        def screen():
+            return tmux("capture-pane", "-p").stdout.splitlines()
+        self.addCleanup(tmux, "kill-server")
+        r = tmux("new-session", "-d", "-x", "80", "-y", "24",
+                 "echo before; %s -s %s top; echo after; cat" %
+                 (L4MUXCTL, self.daemon.control))
+        self.assertEqual((0, ""), (r.returncode, r.stderr))
+        poll(lambda: len(screen()) == 24 and
+             screen()[-1].startswith("q quit"), why=lambda: str(screen()))
+        for i in range(3):
+            net.who(self.port, hello.hello("a.example"))
+        poll(lambda: [s for s in screen() if re.match(
+            r"one +upstream +\d+ +[1-9][0-9.]* +#", s)],
+            why=lambda: str(screen()))
+        shown = screen()
+        self.assertTrue(shown[0].startswith("l4mux "), shown)
+        self.assertEqual(1, len([s for s in shown if "TARGET" in s]), shown)
+        tmux("send-keys", "n")
+        poll(lambda: [s.split()[0] for s in screen() if re.match(
+            r"(blog|gone|one|two) ", s)] == ["blog", "gone", "one", "two"])
+        # smaller and larger: drawn anew, and nothing scrolls
+        for rows, cols in ((12, 60), (40, 132)):
+            tmux("resize-window", "-x", str(cols), "-y", str(rows))
+            poll(lambda: len(screen()) == rows and
+                 screen()[-1].startswith("q quit") and
+                 screen()[0].startswith("l4mux "), why=lambda: str(screen()))
+        tmux("send-keys", "q")
+        poll(lambda: screen()[:2] == ["before", "after"],
+             why=lambda: str(screen()))

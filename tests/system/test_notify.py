@@ -2,10 +2,13 @@
 systemd.  tests/system/systemd.sh does the same with the real one."""
 
 import array
+import ctypes
+import errno
 import os
 import select
 import signal
 import socket
+import struct
 import time
 
 import harness
@@ -23,17 +26,20 @@ class Manager:
         self.sock.settimeout(net.WAIT * 2)
         self.store = {}         # name to descriptor
 
-    def next(self, *keys):
-        """The next message that has all of these keys."""
+    def one(self):
+        data, ancillary, _, _ = self.sock.recvmsg(4096, 4096)
+        fds = array.array("i")
+        for level, kind, part in ancillary:
+            fds.frombytes(part)
+        state = dict(s.split("=", 1) for s in data.decode().splitlines())
+        self.keep(state, list(fds))
+        return state
+
+    def next(self, key):
+        """The next message that has this key."""
         while True:
-            data, ancillary, _, _ = self.sock.recvmsg(4096, 4096)
-            fds = array.array("i")
-            for level, kind, part in ancillary:
-                fds.frombytes(part)
-            state = dict(s.split("=", 1) for s in
-                         data.decode().splitlines())
-            self.keep(state, list(fds))
-            if all(k in state for k in keys):
+            state = self.one()
+            if key in state:
                 return state
 
     def keep(self, state, fds):
@@ -53,7 +59,7 @@ class Manager:
     def read_all(self):
         """What has been said already."""
         while select.select([self.sock], [], [], 0)[0]:
-            self.next()
+            self.one()
 
 
 class NotifyCase(Case):
@@ -78,10 +84,12 @@ class NotifyCase(Case):
                 case.manager = Manager(self.notify)
                 case.addCleanup(lambda: [case.manager.forget(n) for n in
                                          list(case.manager.store)])
-                try:
-                    case.manager.next("READY")
-                except TimeoutError:
-                    raise AssertionError("not ready:\n" + self.log.tail())
+                while self.proc.poll() is None:
+                    if (select.select([self.notify], [], [], 0.2)[0] and
+                            "READY" in case.manager.one()):
+                        return
+                self.log.join(net.WAIT)
+                raise AssertionError("not ready:\n" + self.log.tail())
 
         d = Told(kwargs.pop("conf", self.conf()), self.mode, env=env,
                  **kwargs)
@@ -145,12 +153,12 @@ class TestNotify(NotifyCase):
         d = self.begin(env={"WATCHDOG_USEC": "400000"})
         for i in range(5):
             self.assertEqual("1", self.manager.next("WATCHDOG")["WATCHDOG"])
-        os.kill(d.pid, signal.SIGSTOP)
+        proc.stop(d.pid)
         try:
             self.manager.read_all()
             self.assertFalse(select.select([d.notify], [], [], 1.0)[0])
         finally:
-            os.kill(d.pid, signal.SIGCONT)
+            proc.go_on(d.pid)
         self.manager.next("WATCHDOG")
 
     def test_SD2_watchdog_of_another(self):
@@ -180,6 +188,38 @@ class TestNotify(NotifyCase):
         self.assertEqual(0, d.ctl("reload").returncode)
         self.manager.read_all()
         self.assertEqual({}, self.manager.store)
+
+
+def refuse_openat2():
+    """As RestrictSUIDSGID of systemd does: ENOSYS, for it and all it starts."""
+    def bpf(code, k, jt=0, jf=0):
+        return struct.pack("=HBBI", code, jt, jf, k)
+    text = (bpf(0x20, 0) +                              # the number
+            bpf(0x15, 437, 0, 1) +                      # openat2
+            bpf(0x06, 0x00050000 | errno.ENOSYS) +
+            bpf(0x06, 0x7fff0000))                      # all else
+    buf = ctypes.create_string_buffer(text)
+    prog = ctypes.create_string_buffer(struct.pack(
+        "@HP", len(text) // 8, ctypes.addressof(buf)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, prog, 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+class TestUnit(NotifyCase):
+    def test_SD5_a_filter_that_takes_files_away(self):
+        """It says so, rather than to serve none."""
+        with self.assertRaises(AssertionError) as e:
+            self.begin(conf=self.conf(sites={
+                "s": {"names": ["s.example"], "root": "/usr",
+                      "certificate": "self-signed"}}),
+                preexec=refuse_openat2)
+        self.assertIn("site s: openat2(2): Function not implemented "
+                      "(RestrictSUIDSGID", str(e.exception))
+
+    def test_SD5_without_files_it_is_none_of_ours(self):
+        self.begin(preexec=refuse_openat2)
+        self.works()
 
 
 class TestInherit(NotifyCase):

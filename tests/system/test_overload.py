@@ -257,7 +257,7 @@ class TestFullInbox(OverloadCase):
 
 class TestWorkerEnds(OverloadCase):
     def test_P3_draining_decides_what_it_has(self):
-        self.start_with({"hello_timeout": 2.0})
+        self.start_with({"hello_timeout": 4.0})
         data = hello.hello()
         half, silent = self.client(), self.client()
         half.sendall(data[:50])

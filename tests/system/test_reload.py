@@ -1,6 +1,7 @@
 """Reload and upgrade: a new generation, or everything stays as it was."""
 
 import os
+import shutil
 import signal
 import ssl
 import subprocess
@@ -168,6 +169,20 @@ class TestReload(ReloadCase):
             self.assertFalse(got["ok"])
             self.assertIn("control does not change", got["error"])
             self.unchanged(before)
+
+    def test_RL12_link_that_leads_elsewhere(self):
+        dir = harness.workdir(self.mode)
+        self.addCleanup(shutil.rmtree, dir, True)
+        os.symlink("one.conf", dir + "/l4mux.conf")
+        self.port = free_port()
+        self.d = self.start(self.conf("one"), dir=dir)
+        for how, to in (("reload", "two"), ("upgrade", "one")):
+            harness.write_conf(dir + "/%s.conf" % to,
+                               self.d.complete(self.conf(to)))
+            os.symlink(to + ".conf", dir + "/new")
+            os.rename(dir + "/new", dir + "/l4mux.conf")
+            self.assertTrue(self.d.ask(how)["ok"])
+            self.assertEqual(to, self.who())
 
     def backlog(self):
         """As the kernel has it."""

@@ -228,7 +228,7 @@ class TestScrape(MetricsCase):
     def test_ME13_stopped(self):
         """The page of a daemon one of whose processes does not answer."""
         pid = self.daemon.pids("worker")[0]
-        os.kill(pid, signal.SIGSTOP)
+        proc.stop(pid)
         try:
             pages = set()       # the second was made after the stop
             while len(pages) < 2:
@@ -237,7 +237,7 @@ class TestScrape(MetricsCase):
                 pages.add(text)
             self.assertEqual(200, self.get()[0])
         finally:
-            os.kill(pid, signal.SIGCONT)
+            proc.go_on(pid)
 
 
 class TestDashboard(MetricsCase):
@@ -354,21 +354,14 @@ class TestListener(Case):
             harness.write_conf(d.conf_path, d.complete({**conf, **more}))
             r = d.ctl("reload")
             self.assertEqual((0, ""), (r.returncode, r.stderr))
-
-        def refused(port):
-            try:
-                net.tcp(port).close()
-            except ConnectionRefusedError:
-                return True
-            return False
         self.assertEqual([], d.processes("metrics"))
         change(metrics="127.0.0.1:%d" % ports[1])
         self.assertEqual(200, get(ports[1])[0])
         change(metrics="127.0.0.1:%d" % ports[2])
         self.assertEqual(200, get(ports[2])[0])
-        poll(lambda: refused(ports[1]))
+        poll(lambda: net.refused(ports[1]))
         change()
-        poll(lambda: refused(ports[2]))
+        poll(lambda: net.refused(ports[2]))
         poll(lambda: not d.processes("metrics"))
 
     def test_ME15_taken(self):
@@ -400,9 +393,9 @@ class TestListener(Case):
         ports = [free_port(), free_port()]
         d = self.start(self.conf(*ports, metrics="127.0.0.1:%d" % ports[1]))
         self.assertEqual(200, get(ports[1])[0])
-        os.kill(d.pid, signal.SIGSTOP)
+        proc.stop(d.pid)
         try:
             poll(lambda: get(ports[1])[0] == 503)
         finally:
-            os.kill(d.pid, signal.SIGCONT)
+            proc.go_on(d.pid)
         poll(lambda: get(ports[1])[0] == 200)

@@ -157,7 +157,8 @@ class TestTls(SiteCase):
             s = self.tls(ctx=net.tls_context())
             self.assertEqual(200, self.get("/", "blog.example", sock=s)[0])
             poll(lambda: len([p for p in self.daemon.processes("keys")
-                              if p["state"] == "running"]) == 2)
+                              if p["state"] == "running" and
+                              p["pid"] != pids[i % 2]]) == 2)
 
     def test_PF1_tlsterm_dies(self):
         for i in range(2):

@@ -254,6 +254,29 @@ START_TEST(test_answer)
 	    "X-Number: 7\r\nContent-Length: 1000\r\n")));
 	form_forget_answer(f);
 	ck_assert(!form_answer(f, &again));
+	/* Something did not fit: that is no answer. */
+	res.full = true;
+	form_keep_answer(&cache, f, &res);
+	ck_assert(!form_answer(f, &again));
+}
+END_TEST
+
+/* Also when the cache is full, as it is most of the time. */
+START_TEST(test_answer_in_a_full_cache)
+{
+	static struct response	res;
+	struct entry		*e;
+	int			 i;
+
+	response_init(&res);
+	response_begin(&res, 200);
+	response_field(&res, STR("ETag"), STR("\"x\""));
+	for (i = 0; i < 300; i++) {
+		e = add_number(i, 3000);
+		form_keep_answer(&cache, &e->form[FORM_PLAIN], &res);
+		ck_assert(form_answer(&e->form[FORM_PLAIN], &res));
+		ck_assert_uint_le(cache.budget.used, MAX);
+	}
 }
 END_TEST
 
@@ -271,6 +294,7 @@ main(void)
 	tcase_add_loop_test(tc, test_dropped, 0, 3);
 	tcase_add_test(tc, test_choice);
 	tcase_add_test(tc, test_answer);
+	tcase_add_test(tc, test_answer_in_a_full_cache);
 	suite_add_tcase(s, tc);
 	return suite_run_pure(s);
 }

@@ -96,14 +96,16 @@ START_TEST(test_wire_limits)
 }
 END_TEST
 
-/* The kind of the key is at 2, behind the empty string; the flag at 5. */
+/* The kind of the key is at 2, behind the empty string; the flag at 5, the
+ * highest byte of the dates at 13 and 21. */
 static const struct {
 	size_t	at;
 	uint8_t	value;
 	bool	good;
 } hostile[] = {
 	{ 2, 1, true }, { 2, 3, true }, { 2, 4, false }, { 2, 255, false },
-	{ 5, 1, true }, { 5, 2, false },
+	{ 5, 1, true }, { 5, 2, false }, { 13, 1, false }, { 13, 0x80, false },
+	{ 21, 0x7f, false }, { 21, 0x80, false }, { 20, 1, false },
 };
 
 START_TEST(test_wire_hostile)

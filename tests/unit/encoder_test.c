@@ -2,53 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <brotli/decode.h>
-#include <zlib.h>
-#include <zstd.h>
-
 #include "common/l4.h"
 #include "tlsterm/encoder.h"
+#include "tests/unit/decode.h"
 #include "tests/unit/suite.h"
 
 /* What is encoded is decoded to the same, in whatever pieces. */
-static size_t
-decode_gzip(const struct blob *b, char *dst, size_t size)
-{
-	z_stream	z = { .next_in = (Bytef *)(uintptr_t)b->p,
-		.avail_in = (uInt)b->len, .next_out = (Bytef *)dst,
-		.avail_out = (uInt)size };
-
-	ck_assert_int_eq(inflateInit2(&z, 31), Z_OK);
-	ck_assert_int_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
-	ck_assert_uint_eq(z.avail_in, 0);
-	inflateEnd(&z);
-	return size - z.avail_out;
-}
-
-static size_t
-decode_br(const struct blob *b, char *dst, size_t size)
-{
-	ck_assert_int_eq(BrotliDecoderDecompress(b->len, (uint8_t *)b->p,
-	    &size, (uint8_t *)dst), BROTLI_DECODER_RESULT_SUCCESS);
-	return size;
-}
-
-static size_t
-decode_zstd(const struct blob *b, char *dst, size_t size)
-{
-	size_t	n = ZSTD_decompress(dst, size, b->p, b->len);
-
-	ck_assert(!ZSTD_isError(n));
-	return n;
-}
-
-static size_t	(*const decode[ENC__MAX])(const struct blob *, char *,
-    size_t) = {
-	[ENC_ZSTD] = decode_zstd,
-	[ENC_BR] = decode_br,
-	[ENC_GZIP] = decode_gzip,
-};
-
 /* Words with something of a language's repetition. */
 static char *
 make_text(size_t n)
@@ -98,7 +57,7 @@ round_trip(enum encoding enc, enum effort effort, size_t len)
 	ck_assert(len < 4096 || b->len < len / 2);
 	ck_assert_uint_eq(budget.used, sizeof(*b) + b->len);
 	back = malloc(len + 1);
-	ck_assert_uint_eq(decode[enc](b, back, len + 1), len);
+	ck_assert_uint_eq(decode(enc, b->p, b->len, back, len + 1), len);
 	ck_assert(memcmp(text, back, len) == 0);
 	blob_drop(b);
 	ck_assert_uint_eq(budget.used, 0);
