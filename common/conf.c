@@ -179,6 +179,8 @@ conf_target_name(const struct conf *c, struct conf_target t)
 		return c->site[t.index].name;
 	case TARGET_UPSTREAM:
 		return c->upstream[t.index].name;
+	case TARGET_CHALLENGE:
+		return "acme";
 	}
 	return "-";
 }

@@ -31,6 +31,7 @@ enum target_kind {
 	TARGET_RESET,		/* end it: RST */
 	TARGET_SITE,
 	TARGET_UPSTREAM,
+	TARGET_CHALLENGE,	/* what answers a CA: in tlsterm */
 };
 
 struct conf_target {
@@ -126,6 +127,13 @@ struct conf_upstream {
 	unsigned int	 line;
 };
 
+/* A certificate of a CA for a program beside us: acme.on_renew. */
+struct conf_certificate {
+	const char	*name;
+	struct conf_strs names;		/* as of a site */
+	unsigned int	 line;
+};
+
 /* Keys of one rule.  An empty list tests nothing. */
 struct conf_match {
 	struct conf_strs sni;		/* exact, "*.x", or "" */
@@ -156,8 +164,8 @@ enum fallback {
 };
 
 enum conf_user {
-	USER_WORKER, USER_PROXY, USER_TLSTERM, USER_KEYS, USER_ACME, USER_METRICS,
-	USER__MAX
+	USER_WORKER, USER_PROXY, USER_TLSTERM, USER_KEYS, USER_ACME, USER_HOOK,
+	USER_METRICS, USER__MAX
 };
 
 struct conf {
@@ -169,6 +177,8 @@ struct conf {
 	size_t		 nsite;
 	struct conf_upstream *upstream;
 	size_t		 nupstream;
+	struct conf_certificate *certificate;
+	size_t		 ncertificate;
 	struct conf_route *route;
 	size_t		 nroute;
 	struct conf_target fallback[FALLBACK__MAX];
@@ -217,6 +227,13 @@ struct conf {
 		const char	*ca_file;	/* NULL: the system's */
 		const char	*profile;	/* NULL: the CA's default */
 		double		 renew_at;
+		const char	*fallback;	/* another directory, or NULL */
+		const char	*staging;	/* to try in while it refuses,
+						   or NULL */
+		const char	*eab_kid;	/* external account, or NULL */
+		const char	*eab_key_file;
+		const char	*dns_hook;	/* program, or NULL: dns-01 */
+		const char	*on_renew;	/* program, or NULL */
 	} acme;
 
 	void		*tree;		/* the loader's own */

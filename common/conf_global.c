@@ -121,7 +121,7 @@ conf_load_challenges(struct conf_reader *r, const struct conf_key *k,
     const config_setting_t *s, void *base)
 {
 	static const char *const	words[] = {
-		"http-01", "tls-alpn-01", NULL
+		"http-01", "tls-alpn-01", "dns-01", NULL
 	};
 	size_t	i;
 

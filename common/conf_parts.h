@@ -51,6 +51,15 @@ CONF_LOADER(conf_load_tls_min);
 CONF_LOADER(conf_load_agree);
 CONF_LOADER(conf_load_challenges);
 
+/* conf_acme.c */
+#define CONF_ACME_DIRECTORY	"https://acme-v02.api.letsencrypt.org/directory"
+extern const struct conf_key conf_certificate_keys[];
+CONF_LOADER(conf_load_acme);
+CONF_LOADER(conf_load_certificates);
+/* Reports those that no CA could make a certificate of. */
+void	conf_acme_names(struct conf_reader *,
+	    const struct config_setting_t *, const struct conf_strs *);
+
 /* conf_listen.c */
 extern const struct conf_key conf_listener_keys[];
 CONF_LOADER(conf_load_listen);

@@ -256,7 +256,6 @@ check_site(struct conf_reader *r, const config_setting_t *s,
 {
 	bool	root = config_setting_get_member(s, "root") != NULL,
 		redirect = config_setting_get_member(s, "redirect") != NULL;
-	size_t	i;
 
 	if (!root && !redirect && config_setting_get_member(s, "proxy") == NULL)
 		conf_error(r, s, "a site needs root, redirect or proxy");
@@ -265,12 +264,8 @@ check_site(struct conf_reader *r, const config_setting_t *s,
 	if (!root && site->nerror_page > 0)
 		conf_error(r, s, "error_pages are files below root, and there "
 		    "is no root");
-	for (i = 0; i < site->names.n && site->cert_kind == CERT_ACME; i++)
-		if (site->names.v[i][0] == '*')
-			conf_error(r, s, "a certificate for \"%s\" cannot be "
-			    "had through acme: the challenges for wildcards "
-			    "are not supported; set certificate",
-			    site->names.v[i]);
+	if (site->cert_kind == CERT_ACME)
+		conf_acme_names(r, s, &site->names);
 }
 
 void

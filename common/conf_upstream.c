@@ -249,6 +249,9 @@ conf_upstream_names(struct conf_reader *r, const config_setting_t *root)
 		if (!r->conf->upstream[i].tls_terminate)
 			continue;
 		collect_names(r, i);
+		if (tls->cert_kind == CERT_ACME)
+			conf_acme_names(r, config_setting_get_elem(all, i),
+			    &tls->names);
 		if (tls->names.n == 0 && tls->cert_kind != CERT_FILES)
 			conf_error(r, config_setting_get_elem(all, i),
 			    "no route with sni leads here: for which name "

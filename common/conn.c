@@ -59,7 +59,8 @@ conn_write(struct wr *w, const struct conn_info *c)
 static bool
 target_valid(const struct conf *conf, struct conf_target t)
 {
-	return (t.kind == TARGET_SITE && t.index < conf->nsite) ||
+	return (t.kind == TARGET_CHALLENGE && conf->acme.on) ||
+	    (t.kind == TARGET_SITE && t.index < conf->nsite) ||
 	    (t.kind == TARGET_UPSTREAM && t.index < conf->nupstream);
 }
 
@@ -73,6 +74,8 @@ rule_valid(const struct conf *conf, const struct conn_info *c)
 		return c->rule < conf->nsite;
 	case REASON_FALLBACK:
 		return c->rule < FALLBACK__MAX;
+	case REASON_CHALLENGE:
+		return c->target.kind == TARGET_CHALLENGE;
 	}
 	return false;
 }
@@ -120,7 +123,8 @@ conn_has_sites(const struct conf *conf)
 	for (i = 0; i < conf->nupstream; i++)
 		if (conf->upstream[i].tls_terminate)
 			return true;
-	return conf->nsite > 0;
+	/* Where nothing else does, challenges go there. */
+	return conf->nsite > 0 || conf->acme.on;
 }
 
 bool
@@ -194,6 +198,8 @@ conn_reason_format(enum conn_reason reason, uint32_t rule, char dst[24])
 		snprintf(dst, 24, "route:%u", rule + 1);
 	else if (reason == REASON_NAME)
 		snprintf(dst, 24, "name");
+	else if (reason == REASON_CHALLENGE)
+		snprintf(dst, 24, "challenge");
 	else
 		snprintf(dst, 24, "fallback:%s", conf_fallback_name(rule));
 	return dst;

@@ -18,6 +18,7 @@ enum conn_reason {
 	REASON_ROUTE,		/* info.rule is the index of the route */
 	REASON_NAME,		/* the name of a site */
 	REASON_FALLBACK,	/* info.rule is enum fallback */
+	REASON_CHALLENGE,	/* a CA looks whether a name is ours */
 };
 
 struct conn_info {

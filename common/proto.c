@@ -10,6 +10,7 @@ role_name(enum role role)
 		[ROLE_PROXY] = "proxy",
 		[ROLE_TLSTERM] = "tlsterm",
 		[ROLE_KEYS] = "keys",
+		[ROLE_ACME] = "acme",
 		[ROLE_METRICS] = "metrics",
 	};
 

@@ -9,7 +9,7 @@
  */
 enum role {
 	ROLE_MASTER, ROLE_WORKER, ROLE_PROXY, ROLE_TLSTERM, ROLE_KEYS,
-	ROLE_METRICS,
+	ROLE_METRICS, ROLE_ACME,
 	ROLE__MAX
 };
 const char *role_name(enum role);
@@ -35,6 +35,13 @@ enum ipc_type {
 				   str name ... */
 	IPC_HISTORY,		/* +file of HISTORY_BYTES */
 	IPC_START,		/* u8 privileged, u8 strict */
+	IPC_CHALLENGES,		/* +file: the page of challenge.h */
+	IPC_MAKE_CSR,		/* +file key, PEM, +file request, DER, to be
+				   written: u16 count, str name ... */
+	IPC_ACME_JOB,		/* +file account key, read or written, +file
+				   request, +file chain that is replaced, both
+				   may be empty, +file key of the external
+				   account or an empty one: acme_wire.h */
 
 	/* a child to master */
 	IPC_READY = 64,		/* u32 mechanisms in force, u32 landlock ABI */
@@ -47,6 +54,10 @@ enum ipc_type {
 	IPC_SESSION_ROWS,	/* answers IPC_SESSIONS: u8 last, u16 count,
 				   rows of conn.h */
 	IPC_KILLED,		/* answers IPC_KILL: u8 found */
+	IPC_ACME_OFFER,		/* acme: a challenge that is to be answered;
+				   IPC_ACME_GO follows: acme_wire.h */
+	IPC_ACME_CHAIN,		/* acme: blob, the next bytes of what came */
+	IPC_ACME_DONE,		/* acme: acme_wire.h */
 	IPC_ASK,		/* metrics: u8 enum ipc_report; IPC_REPORT follows,
 				   not more often than master likes */
 
@@ -62,6 +73,7 @@ enum ipc_type {
 	IPC_SESSIONS,		/* u8: 1 list connections from the first, 0 go
 				   on; the answer has the same id */
 	IPC_KILL,		/* u64 connection; the answer has the same id */
+	IPC_ACME_GO,		/* to acme: u8, is the challenge answered? */
 
 	IPC_REPORT,		/* +file, a document: u8 enum ipc_report */
 

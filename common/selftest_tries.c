@@ -26,7 +26,9 @@
 #define TLSTERM		ROLE(ROLE_TLSTERM)
 #define KEYS		ROLE(ROLE_KEYS)
 #define METRICS		ROLE(ROLE_METRICS)
-#define EVERY		(WORKER | PROXY | TLSTERM | KEYS | METRICS)
+#define ACME		ROLE(ROLE_ACME)
+#define CONNECTS	(PROXY | ACME)
+#define EVERY		(WORKER | PROXY | TLSTERM | KEYS | METRICS | ACME)
 
 #define UP		"../../../../../../../../../../../.."
 #define MPTCP		262		/* IPPROTO_MPTCP, not in Debian 12 */
@@ -122,7 +124,7 @@ try_reaim(const struct scene *s)
 	return CALL(SYS_connect, s->conn, &none, sizeof(none));
 }
 
-/* proxy may connect; but not to where none of its upstream's members is. */
+/* proxy and acme may connect; but not to where nobody of theirs is. */
 static long
 try_reaim_elsewhere(const struct scene *s)
 {
@@ -402,16 +404,16 @@ const struct attempt selftest_attempts[] = {
 	{ "remove from the docroot", TLSTERM, 0, try_unlink },
 
 	/* the network */
-	{ "make a TCP socket", EVERY & ~PROXY, 0, try_tcp },
+	{ "make a TCP socket", EVERY & ~CONNECTS, 0, try_tcp },
 	{ "make a UDP socket", EVERY, 0, try_udp },
 	{ "make an MPTCP socket", EVERY, 0, try_mptcp },
 	{ "make a netlink socket", EVERY, 0, try_netlink },
-	{ "connect to anything but the upstream", PROXY, SB_HAS_LANDLOCK_NET,
-	    try_connect_elsewhere },
-	{ "re-aim an accepted socket (AF_UNSPEC)", EVERY & ~PROXY, 0,
+	{ "connect to anything but the upstream", CONNECTS,
+	    SB_HAS_LANDLOCK_NET, try_connect_elsewhere },
+	{ "re-aim an accepted socket (AF_UNSPEC)", EVERY & ~CONNECTS, 0,
 	    try_reaim },
-	{ "re-aim an accepted socket (AF_UNSPEC)", PROXY, SB_HAS_LANDLOCK_NET,
-	    try_reaim_elsewhere },
+	{ "re-aim an accepted socket (AF_UNSPEC)", CONNECTS,
+	    SB_HAS_LANDLOCK_NET, try_reaim_elsewhere },
 	{ "connect by fast open, sendto", EVERY, 0, try_fast_open },
 	{ "connect by fast open, sendmsg", EVERY, 0, try_fast_open_msg },
 	{ "bind a socket", EVERY, 0, try_bind },

@@ -35,6 +35,8 @@ static const struct command {
 	{ "routes", render_routes, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "upstreams", render_upstreams, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "certificates", render_certificates, ANSWER_WAIT, 0, 0, NULL, NULL },
+	{ "renew", render_nothing, ANSWER_WAIT, 1, 1, NULL, NULL },
+	{ "revoke", render_nothing, ANSWER_WAIT, 1, 1, NULL, NULL },
 	{ "metrics", render_metrics, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "explain", render_explain, ANSWER_WAIT, 0, 0, explain_args, NULL },
 	{ "top", NULL, 0, 0, 0, NULL, top_run },

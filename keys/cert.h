@@ -5,6 +5,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "common/certinfo.h"
 
@@ -22,6 +23,14 @@ struct cert_names {
  * as PEM into two BIOs.  0, or -1; see the error queue.
  */
 int	cert_self_sign(const struct cert_names *, BIO *chain, BIO *key);
+
+/*
+ * A P-256 key, in PEM, and a request for a certificate of it, in DER: no
+ * subject, these alternative names, nothing else (RFC 8555 7.4).  0, or -1.
+ */
+int	cert_request(const struct cert_names *, BIO *csr, BIO *key);
+/* The names as a certificate has them; NULL without memory. */
+GENERAL_NAMES *cert_general_names(const struct cert_names *);
 
 /*
  * Would clients that ask for these names, now, accept this pair as far as the

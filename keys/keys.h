@@ -25,9 +25,10 @@ struct keys_chan {
 
 /* Work for master, of a one-shot run. */
 struct keys_job {
+	enum { JOB_CHECK, JOB_SELF_SIGN, JOB_CSR } kind;
 	struct cert_names names;
-	int		 chain, key;	/* files, read or written */
-	bool		 make;
+	int		 chain, key;	/* files, read or written; JOB_CSR has
+					   its request in `chain` */
 };
 
 struct keys {
@@ -66,12 +67,13 @@ void	keys_serve(struct keys *);
 void	keys_drain(void *);
 
 /*
- * oneshot.c.  Set-up, instead of keys: IPC_SELF_SIGN, IPC_CHECK_PAIR.  Once
- * started, keys_work() confines the process, does all of it in the order it
+ * oneshot.c.  Set-up, instead of keys: IPC_SELF_SIGN, IPC_CHECK_PAIR,
+ * IPC_MAKE_CSR.  Once started, keys_work() confines the process, does all of it in the order it
  * came, with an IPC_DONE for each, and ends.
  */
 int	keys_on_self_sign(void *, struct ipc_msg *);
 int	keys_on_check_pair(void *, struct ipc_msg *);
+int	keys_on_make_csr(void *, struct ipc_msg *);
 void	keys_work(struct keys *) __attribute__((noreturn));
 
 /* sandbox.c */

@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +50,24 @@ self_sign(const struct cert_names *names, int chainfd, int keyfd)
 	return why;
 }
 
+static const char *
+make_csr(const struct cert_names *names, int csrfd, int keyfd)
+{
+	BIO		*csr = BIO_new(BIO_s_mem());
+	BIO		*key = BIO_new(BIO_s_mem());	/* wiped when freed */
+	const char	*why = "";
+
+	if (csr == NULL || key == NULL || cert_request(names, csr, key) == -1)
+		why = "a request could not be made";
+	else if (pem_write(csrfd, csr) == -1 || pem_write(keyfd, key) == -1)
+		why = "a new key could not be written";
+	BIO_free(csr);
+	BIO_free(key);
+	return why;
+}
+
 static int
-add_job(struct keys *k, struct ipc_msg *m, bool make)
+add_job(struct keys *k, struct ipc_msg *m, int kind)
 {
 	struct keys_job	*j;
 
@@ -59,7 +76,7 @@ add_job(struct keys *k, struct ipc_msg *m, bool make)
 		fatal("reallocarray");
 	k->job = j;
 	j = &k->job[k->njobs++];
-	j->make = make;
+	j->kind = kind;
 	j->chain = m->fd[0];
 	j->key = m->fd[1];
 	return job_names(m, &j->names) ? 0 : -1;
@@ -68,13 +85,24 @@ add_job(struct keys *k, struct ipc_msg *m, bool make)
 int
 keys_on_self_sign(void *arg, struct ipc_msg *m)
 {
-	return add_job(arg, m, true);
+	return add_job(arg, m, JOB_SELF_SIGN);
 }
 
 int
 keys_on_check_pair(void *arg, struct ipc_msg *m)
 {
-	return add_job(arg, m, false);
+	return add_job(arg, m, JOB_CHECK);
+}
+
+/* The key is the first of the files here. */
+int
+keys_on_make_csr(void *arg, struct ipc_msg *m)
+{
+	int	key = m->fd[0];
+
+	m->fd[0] = m->fd[1];
+	m->fd[1] = key;
+	return add_job(arg, m, JOB_CSR);
 }
 
 /* An answer is lost if the channel is full: wait until it takes one. */
@@ -92,6 +120,25 @@ job_done(struct keys *k, const char *why, const struct cert_info *info)
 	child_done(&k->child, &w);
 }
 
+/* What was made is looked at like what was found. */
+static void
+job_do(const struct keys_job *j, struct cert_info *info,
+    char why[CERT_WHY_MAX])
+{
+	const char	*wrong = "";
+
+	memset(info, 0, sizeof(*info));
+	why[0] = '\0';
+	if (j->kind == JOB_CSR)
+		wrong = make_csr(&j->names, j->chain, j->key);
+	else if (j->kind == JOB_SELF_SIGN)
+		wrong = self_sign(&j->names, j->chain, j->key);
+	if (j->kind != JOB_CSR && *wrong == '\0')
+		cert_check_pair(j->chain, j->key, &j->names, info, why);
+	else
+		snprintf(why, CERT_WHY_MAX, "%s", wrong);
+}
+
 void
 keys_work(struct keys *k)
 {
@@ -102,14 +149,12 @@ keys_work(struct keys *k)
 	};
 	const struct keys_job	*j;
 	struct cert_info	 info;
-	const char		*wrong;
 	char			 why[CERT_WHY_MAX];
 
 	child_confine(&k->child, &jail);
 	for (j = k->job; j < k->job + k->njobs; j++) {
-		wrong = j->make ? self_sign(&j->names, j->chain, j->key) : "";
-		cert_check_pair(j->chain, j->key, &j->names, &info, why);
-		job_done(k, *wrong != '\0' ? wrong : why, &info);
+		job_do(j, &info, why);
+		job_done(k, why, &info);
 	}
 	exit(0);
 }

@@ -75,8 +75,8 @@ make_name(const char *name)
 	return g;
 }
 
-static int
-add_names(X509 *x, const struct cert_names *names)
+GENERAL_NAMES *
+cert_general_names(const struct cert_names *names)
 {
 	GENERAL_NAMES	*all = GENERAL_NAMES_new();
 	GENERAL_NAME	*g;
@@ -89,7 +89,20 @@ add_names(X509 *x, const struct cert_names *names)
 		if (!ok)
 			GENERAL_NAME_free(g);
 	}
-	ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, 0) == 1;
+	if (ok)
+		return all;
+	GENERAL_NAMES_free(all);
+	return NULL;
+}
+
+static int
+add_names(X509 *x, const struct cert_names *names)
+{
+	GENERAL_NAMES	*all = cert_general_names(names);
+	int		 ok;
+
+	ok = all != NULL &&
+	    X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, 0) == 1;
 	GENERAL_NAMES_free(all);
 	return ok;
 }

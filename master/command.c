@@ -7,6 +7,7 @@
 #include "common/control.h"
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "control.h"
 #include "gather.h"
 
@@ -104,6 +105,22 @@ command_log(struct request *r)
 	return true;
 }
 
+static bool
+command_renew(struct request *r)
+{
+	const char	*why = acme_renew(r->master, r->word[1]);
+
+	return why == NULL || refuse(r, why);
+}
+
+static bool
+command_revoke(struct request *r)
+{
+	const char	*why = acme_revoke(r->master, r->word[1]);
+
+	return why == NULL || refuse(r, why);
+}
+
 static const struct {
 	const char	*name;
 	int		 min, max;	/* words, the command included */
@@ -114,6 +131,8 @@ static const struct {
 	{ "upstreams", 1, 1, report_upstreams },
 	{ "certificates", 1, 1, report_certificates },
 	{ "metrics", 1, 1, report_metrics },
+	{ "renew", 2, 2, command_renew },
+	{ "revoke", 2, 2, command_revoke },
 	{ "sessions", 1, 2, command_sessions },
 	{ "kill", 2, 2, command_kill },
 	{ "explain", 1, CONTROL_WORDS_MAX, explain_run },

@@ -10,6 +10,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "generation.h"
 
 /*
@@ -62,7 +63,7 @@ cred_keep(const struct generation *g, struct cred *c)
 
 	for (o = old == NULL ? NULL : old->cred;
 	    o != NULL && o < old->cred + old->ncred; o++) {
-		if (o->files != NULL || !o->good ||
+		if (o->files != NULL || o->stored || !o->good ||
 		    cert_age(&o->info, time(NULL)) != CERT_GOOD ||
 		    !same_names(conf_holder(old->conf, o->site), site))
 			continue;
@@ -75,16 +76,41 @@ cred_keep(const struct generation *g, struct cred *c)
 	return false;
 }
 
+/* What a CA gave for it; the files change owner. */
+static bool
+cred_stored(const struct generation *g, struct cred *c)
+{
+	const struct conf_site	*site = conf_holder(g->conf, c->site);
+	struct store_pair	 p;
+
+	if (site->cert_kind != CERT_ACME ||
+	    !store_open(g->conf->state, site->name, &p))
+		return false;
+	c->stored = true;
+	c->chain = p.chain;
+	c->key = p.key;
+	c->name = p.name;
+	c->nnames = p.nnames;
+	return true;
+}
+
+static void
+cred_self_sign(const struct generation *g, struct cred *c)
+{
+	if (cred_keep(g, c))
+		return;
+	c->chain = memfd_create("l4mux-chain", MFD_CLOEXEC);
+	c->key = memfd_create("l4mux-key", MFD_CLOEXEC);
+}
+
 static bool
 cred_fill(struct generation *g, struct cred *c)
 {
 	if (c->files != NULL) {
 		c->chain = open_file(g, c->files, c->files->chain);
 		c->key = open_file(g, c->files, c->files->key);
-	} else if (!cred_keep(g, c)) {
-		c->chain = memfd_create("l4mux-chain", MFD_CLOEXEC);
-		c->key = memfd_create("l4mux-key", MFD_CLOEXEC);
-	}
+	} else if (!cred_stored(g, c))
+		cred_self_sign(g, c);
 	if (c->chain != -1 && c->key != -1)
 		return true;
 	gen_fail(g, "certificate: %s", strerror(errno));
@@ -104,6 +130,8 @@ cred_open(struct generation *g)
 	uint32_t		 i;
 	size_t			 k, n = 0;
 
+	g->installs = g->master->acme == NULL ? 0 :
+	    g->master->acme->installs;
 	for (i = 0; i < conf_nholders(g->conf); i++)
 		n += site_creds(conf_holder(g->conf, i));
 	if (n == 0)
@@ -125,14 +153,25 @@ cred_open(struct generation *g)
 	return true;
 }
 
+static void
+cred_drop(struct cred *c)
+{
+	if (c->chain != -1)
+		close(c->chain);
+	if (c->key != -1)
+		close(c->key);
+	while (c->nnames > 0)
+		free(c->name[--c->nnames]);
+	free(c->name);
+	c->name = NULL;
+	c->chain = c->key = -1;
+}
+
 void
 cred_close(struct generation *g)
 {
-	while (g->ncred-- > 0) {
-		close(g->cred[g->ncred].chain);
-		close(g->cred[g->ncred].key);
-	}
-	g->ncred = 0;
+	while (g->ncred > 0)
+		cred_drop(&g->cred[--g->ncred]);
 	free(g->cred);
 	g->cred = NULL;
 }
@@ -199,10 +238,41 @@ cred_on_done(struct proc *p, const char *wrong, const struct cert_info *info)
 	c->good = true;
 	c->info = *info;
 	cred_next(g);
+	if (*wrong != '\0' && c->stored) {
+		log_warnx("%s: the certificate of the CA: %s: one of our own "
+		    "takes its place until there is another",
+		    conf_holder(g->conf, c->site)->name, wrong);
+		c->again = true;
+		return 0;
+	}
 	if (*wrong != '\0')
 		cred_fail(g, c, wrong);
 	else if (cred_is_second(g, c))
 		cred_fail(g, c, "this site has a certificate with a key of "
 		    "that kind already");
 	return 0;
+}
+
+bool
+cred_again(struct generation *g)
+{
+	struct cred	*c;
+	bool		 any = false;
+
+	for (c = g->cred; c < g->cred + g->ncred; c++) {
+		if (!c->again)
+			continue;
+		cred_drop(c);
+		c->again = c->stored = c->good = false;
+		cred_self_sign(g, c);
+		if (c->chain == -1 || c->key == -1)
+			gen_fail(g, "certificate: %s", strerror(errno));
+		any = true;
+	}
+	if (!any || g->error[0] != '\0')
+		return false;
+	proc_close(&g->prep);
+	g->prepared = 0;
+	cred_prepare(g);
+	return true;
 }

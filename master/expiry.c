@@ -25,7 +25,8 @@ expiry_text(const struct generation *g, const struct cred *c, int64_t now,
 	snprintf(dst, EXPIRY_TEXT_MAX, "%s %s: the certificate %s %s on %s, "
 	    "%" PRId64 " day%s %s", c->site < g->conf->nsite ? "site" :
 	    "upstream", conf_holder(g->conf, c->site)->name,
-	    c->files != NULL ? c->files->chain : "made here",
+	    c->files != NULL ? c->files->chain :
+	    c->stored ? "of the CA" : "made here",
 	    over ? "has expired" : "expires", date, days, days == 1 ? "" : "s",
 	    over ? "ago" : "from now");
 	return dst;
@@ -43,6 +44,9 @@ expiry_say(const struct generation *g, struct cred *c, int64_t now)
 		return;
 	c->said = age;
 	c->said_at = clock;
+	/* acme renews that, and says where it cannot. */
+	if (age == CERT_SOON && c->stored)
+		return;
 	if (age == CERT_SOON)
 		log_warnx("%s", expiry_text(g, c, now, text));
 	else if (age == CERT_EXPIRED)
@@ -68,7 +72,8 @@ expiry_look(struct master *m)
 static bool
 expiry_is_ours(const struct cred *c)
 {
-	return c->files == NULL && cert_age(&c->info, time(NULL)) != CERT_GOOD;
+	return c->files == NULL && !c->stored &&
+	    cert_age(&c->info, time(NULL)) != CERT_GOOD;
 }
 
 static void

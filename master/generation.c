@@ -328,6 +328,8 @@ gen_proc_gone(struct generation *g, struct proc *p)
 	if (p == &g->prep && g->state == GEN_PREPARING) {
 		if (g->prepared < g->ncred)
 			gen_fail(g, "the check of certificates ended early");
+		else if (g->error[0] == '\0' && cred_again(g))
+			return;
 		gen_prepared(g);
 	} else if (g->state == GEN_STARTING)
 		life_failed(g);

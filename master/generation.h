@@ -26,7 +26,11 @@ struct cred {
 	uint32_t		 site;		/* conf_holder() */
 	const struct conf_cert	*files;		/* NULL: self-signed */
 	int			 chain, key;
+	bool			 stored;	/* a CA gave it: store.h */
+	char			**name;	/* then: the names it is for */
+	size_t			 nnames;
 	bool			 good;	/* keys has looked at it */
+	bool			 again;	/* ... and it is to be replaced */
 	struct cert_info	 info;	/* what it found */
 	enum cert_age		 said;	/* in the log; and when (ns) */
 	uint64_t		 said_at;
@@ -60,6 +64,7 @@ struct generation {
 	struct cred	*cred;		/* the index is the key id */
 	size_t		 ncred;
 
+	uint64_t	 installs;	/* acme.h, when these were opened */
 	struct proc	 prep;		/* one-shot keys: checks and makes
 					   certificates before the rest */
 	size_t		 prepared;	/* credentials done */
@@ -117,6 +122,9 @@ void	cred_close(struct generation *);
 void	cred_prepare(struct generation *);
 int	cred_on_done(struct proc *, const char *wrong,
 	    const struct cert_info *);
+/* Some of a CA were not good: makes others in their place, in another run;
+ * false where there is nothing to do. */
+bool	cred_again(struct generation *);
 void	gen_prepared(struct generation *);
 
 /* expiry.c: "site a: the certificate FILE expires on 2026-12-01, 6 days from

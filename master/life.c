@@ -7,6 +7,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "control.h"
 #include "generation.h"
 #include "upgrade.h"
@@ -54,6 +55,7 @@ life_outcome(struct master *m, const char *error)
 		life_tell(m, text);
 	}
 	control_outcome(m->control, m->reloads_begun, error);
+	acme_poke(m);
 	if (m->upgrade_after) {
 		m->upgrade_after = m->reload_again = false;
 		life_upgrade(m);
@@ -82,6 +84,7 @@ life_up(struct generation *g)
 		life_retire(m, old);
 	}
 	handover_redirect(m);
+	acme_up(m);
 	m->switching = old;
 	life_check_switched(m);
 }
@@ -93,10 +96,6 @@ life_report(const struct generation *g)
 
 	for (i = 0; i < g->conf->nlistener; i++)
 		log_info("listening on %s", g->conf->listener[i].name);
-	for (i = 0; i < conf_nholders(g->conf); i++)
-		if (conf_holder(g->conf, i)->cert_kind == CERT_ACME)
-			log_warnx("site %s: " LIFE_NO_ACME,
-			    conf_holder(g->conf, i)->name);
 	if (g->conf->metrics != NULL)
 		log_info("metrics on %s", g->conf->metrics->name);
 	log_info("ready: generation %u, %zu processes", g->id, g->nproc);
@@ -349,6 +348,7 @@ static void
 life_end(struct master *m)
 {
 	m->stopping = true;
+	acme_stop(m);
 	handover_redirect(m);
 	life_each(m, gen_drain);
 	listen_close(m, NULL);
@@ -439,6 +439,7 @@ life_reap(struct master *m)
 	int		 status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if ((p = proc_by_pid(m, pid)) != NULL)
+		if (!acme_reaped(m, pid, status) &&
+		    (p = proc_by_pid(m, pid)) != NULL)
 			proc_reaped(p, status);
 }

@@ -12,6 +12,7 @@
  * The one process that stays root: it has the configuration, the listeners,
  * the children and the control socket, and reads no byte from the network.
  */
+struct acme;
 struct addrlimit_audit;
 struct generation;
 struct control;
@@ -72,6 +73,7 @@ struct master {
 					   still take connections, or NULL */
 	uint32_t	 last_generation;
 
+	struct acme	*acme;		/* NULL: no certificates of a CA yet */
 	struct control	*control;
 	struct gathering gathering;
 	int		 history;	/* HISTORY_BYTES, or -1 */
@@ -143,11 +145,6 @@ void	docroots_start(struct master *);
 /* expiry.c: says what expires soon and what has, now and when that changes, and
  * has certificates that are made here renewed.  A generation is up. */
 void	expiry_start(struct master *);
-
-/* Said of every site that waits for one, in the log and in `status`. */
-#define LIFE_NO_ACME							\
-	"this version gets no certificate from a CA: a self-signed one is " \
-	"served; name files in its `certificate`"
 
 /* life.c: from the first generation to the last process. */
 void	life_start(struct master *, struct conf *);

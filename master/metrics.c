@@ -6,6 +6,7 @@
 #include "common/conn.h"
 #include "common/l4.h"
 #include "common/sandbox.h"
+#include "acme.h"
 #include "control.h"
 #include "generation.h"
 
@@ -402,6 +403,22 @@ metrics_certificates(struct json *j, const struct generation *g)
 }
 
 static void
+metrics_acme(struct json *j, const struct master *m)
+{
+	const struct acme_cert	*c;
+	struct label		 l[] = { { "certificate", NULL },
+				    { NULL, NULL } };
+
+	family(j, "l4mux_acme_failures", "gauge",
+	    "Attempts in a row at a certificate of a CA that failed.");
+	for (c = acme_list(m); c != NULL; c = c->next) {
+		l[0].value = c->name;
+		sample(j, l, c->led.failures);
+	}
+	family_end(j);
+}
+
+static void
 metrics_daemon(struct json *j, const struct master *m)
 {
 	static const char *const	 states[] = { "running", "degraded",
@@ -446,6 +463,7 @@ report_metrics(struct request *r)
 	json_array(j, "families");
 	metrics_daemon(j, m);
 	metrics_certificates(j, m->gen);
+	metrics_acme(j, m);
 	for (i = 0; i < nitems(table_metrics); i++)
 		metrics_table(j, m, &table_metrics[i]);
 	for (i = 0; i < nitems(proc_metrics); i++)

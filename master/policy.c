@@ -1,5 +1,6 @@
 #include "common/l4.h"
 #include "common/wire.h"
+#include "acme.h"
 #include "gather.h"
 #include "generation.h"
 #include "publish.h"
@@ -49,7 +50,10 @@ on_failed(void *arg, struct ipc_msg *m)
 
 	if (read_text(m, text) == -1)
 		return -1;
-	gen_fail(p->gen, "%s: %s", proc_name(p, name), text);
+	if (p->run != NULL)
+		acme_on_failed(p, text);
+	else
+		gen_fail(p->gen, "%s: %s", proc_name(p, name), text);
 	return 0;
 }
 
@@ -64,7 +68,8 @@ on_done(void *arg, struct ipc_msg *m)
 	rd_init(&r, m->data, m->len);
 	if (!p->oneshot || !cert_info_read(&r, wrong, &info))
 		return -1;
-	return cred_on_done(p, wrong, &info);
+	return p->run != NULL ? acme_on_checked(p, wrong, &info) :
+	    cred_on_done(p, wrong, &info);
 }
 
 /*
@@ -151,6 +156,16 @@ static const struct ipc_rule metrics_rules[] = {
 	    0, 0, 1, 1, publish_on_ask },
 };
 
+static const struct ipc_rule acme_proc_rules[] = {
+	COMMON_RULES,
+	{ IPC_ACME_OFFER, PH(PROC_RUNNING), IPC_FD_NONE, 0, 0, 7, 1024,
+	    acme_on_offer },
+	{ IPC_ACME_CHAIN, PH(PROC_RUNNING), IPC_FD_NONE, 0, 0, 3,
+	    ACME_PIECE_MAX + 2, acme_on_chain },
+	{ IPC_ACME_DONE, PH(PROC_RUNNING), IPC_FD_NONE, 0, 0, ACME_DONE_MIN,
+	    ACME_DONE_MAX, acme_on_done },
+};
+
 static const struct {
 	const struct ipc_rule	*rules;
 	size_t			 n;
@@ -159,6 +174,7 @@ static const struct {
 	[ROLE_PROXY] = { conns_rules, nitems(conns_rules) },
 	[ROLE_TLSTERM] = { conns_rules, nitems(conns_rules) },
 	[ROLE_KEYS] = { keys_rules, nitems(keys_rules) },
+	[ROLE_ACME] = { acme_proc_rules, nitems(acme_proc_rules) },
 	[ROLE_METRICS] = { metrics_rules, nitems(metrics_rules) },
 };
 

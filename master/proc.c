@@ -12,6 +12,7 @@
 #include "common/addrlimit.h"
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "gather.h"
 #include "generation.h"
 #include "publish.h"
@@ -493,7 +494,8 @@ proc_reaped(struct proc *p, int status)
 	proc_settle(p);
 	if (p->role == ROLE_TLSTERM)
 		gen_clear_keychan(p->gen, p->instance);
-	gather_proc_gone(p);
+	if (p->run == NULL)
+		gather_proc_gone(p);
 	publish_free(p);
 	p->last_exit = status;
 	p->died = true;
@@ -503,7 +505,10 @@ proc_reaped(struct proc *p, int status)
 			gen_fail(p->gen, "%s ended at the start",
 			    proc_name(p, name));
 		proc_enter(p, PROC_GONE);
-		gen_proc_gone(p->gen, p);
+		if (p->run != NULL)
+			acme_run_gone(p);
+		else
+			gen_proc_gone(p->gen, p);
 		return;
 	}
 	p->failures = ev_clock() - p->since > LONG_LIFE ? 1 : p->failures + 1;

@@ -11,6 +11,7 @@
 /*
  * A child: started, told what it needs, watched, started again.
  */
+struct acme_run;
 struct generation;
 struct publish;
 
@@ -29,7 +30,9 @@ struct proc {
 	enum role	 role;
 	int		 instance;	/* within role, or within the pool */
 	uint32_t	 pool;		/* of a proxy */
-	bool		 oneshot;	/* keys, working for master */
+	bool		 oneshot;	/* keys, working for master; acme */
+	struct acme_run	*run;		/* that it works for, or NULL: acme.h;
+					   it is not one of the generation's */
 
 	enum proc_state	 state;
 	pid_t		 pid;		/* 0 = none */

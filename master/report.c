@@ -8,6 +8,7 @@
 #include "common/control.h"
 #include "common/l4.h"
 #include "common/sandbox.h"
+#include "acme.h"
 #include "control.h"
 #include "generation.h"
 
@@ -209,6 +210,9 @@ report_processes(struct json *j, const struct generation *g)
 		for (i = 0; i < g->nproc; i++)
 			if (g->proc[i].role == order[k])
 				report_process(j, &g->proc[i]);
+	/* While a certificate is being had. */
+	if (acme_proc(g->master) != NULL)
+		report_process(j, acme_proc(g->master));
 }
 
 static bool

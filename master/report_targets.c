@@ -14,6 +14,7 @@ report_kind_name(enum target_kind kind)
 	static const char *const names[] = {
 		[TARGET_CLOSE] = "close", [TARGET_RESET] = "reset",
 		[TARGET_SITE] = "site", [TARGET_UPSTREAM] = "upstream",
+		[TARGET_CHALLENGE] = "acme",
 	};
 
 	return names[kind];

@@ -14,6 +14,7 @@
 
 #include "common/conn.h"
 #include "common/l4.h"
+#include "acme.h"
 #include "generation.h"
 
 /* In place of those of the configuration, which a daemon may be using. */
@@ -46,6 +47,8 @@ find_role(const struct conf *conf, const char *name, enum role *role,
 	*pool = *role == ROLE_PROXY ? 1 : POOL_SITES;
 	if (*role == ROLE_PROXY)
 		return conf->nupstream > 0;
+	if (*role == ROLE_ACME)
+		return conf->acme.on;
 	if (*role == ROLE_METRICS)
 		return conf->metrics != NULL;
 	return *role == ROLE_WORKER ||
@@ -104,6 +107,8 @@ selftest_run(struct master *m, struct conf *conf, const char *name)
 		errx(2, "%s", g->error);
 	if (proc_init(&p, g, role, 0, pool) == -1 || ipc_pair(pair) == -1)
 		err(2, "a process to try");
+	if (role == ROLE_ACME && !acme_run_selftest(m, g, &p))
+		err(2, "work for acme");
 	p.pid = start(m, name, pair[1]);
 	close(pair[1]);
 	p.chan.fd = pair[0];

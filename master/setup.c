@@ -1,6 +1,7 @@
 #include "common/conn.h"
 #include "common/l4.h"
 #include "common/wire.h"
+#include "acme.h"
 #include "generation.h"
 
 /*
@@ -11,7 +12,7 @@
 #define ONESHOT		(1u << 31)	/* keys working for master */
 #define EVERY		(ROLE(ROLE_WORKER) | ROLE(ROLE_PROXY) |		\
 			 ROLE(ROLE_TLSTERM) | ROLE(ROLE_KEYS) |		\
-			 ROLE(ROLE_METRICS) | ONESHOT)
+			 ROLE(ROLE_METRICS) | ROLE(ROLE_ACME) | ONESHOT)
 
 struct step {
 	uint32_t	 roles;
@@ -180,13 +181,42 @@ make_job(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 
 	if (c->good)
 		return false;
-	wr_u16(w, (uint16_t)names->n);
-	for (k = 0; k < names->n; k++)
-		wr_str(w, names->v[k]);
+	wr_u16(w, (uint16_t)(c->stored ? c->nnames : names->n));
+	for (k = 0; k < (c->stored ? c->nnames : names->n); k++)
+		wr_str(w, c->stored ? c->name[k] : names->v[k]);
 	carry(m, c->chain);
 	carry(m, c->key);
-	if (c->files == NULL)
+	if (c->files == NULL && !c->stored)
 		m->type = IPC_SELF_SIGN;
+	return true;
+}
+
+/* Those of a generation; a certificate that is being had is one of its own. */
+static size_t
+count_jobs(const struct proc *p)
+{
+	return p->run == NULL ? p->gen->ncred : 0;
+}
+
+/* The type is that of the step. */
+static bool
+make_run(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
+{
+	(void)i;
+	return p->run != NULL && acme_run_setup(p, w, m);
+}
+
+static bool
+make_challenges(const struct proc *p, size_t i, struct wr *w,
+    struct ipc_msg *m)
+{
+	int	fd = acme_page(p->gen->master, p->gen->conf);
+
+	(void)i;
+	(void)w;
+	if (fd == -1)
+		return false;
+	carry(m, fd);
 	return true;
 }
 
@@ -245,8 +275,8 @@ static const struct step steps[] = {
 	{ ROLE(ROLE_WORKER) | ROLE(ROLE_METRICS), IPC_LISTENER, count_listeners, make_listener },
 	{ EVERY, IPC_CONF, count_one, make_conf },
 	{ EVERY, IPC_STATS, count_one, make_stats },
-	{ EVERY & ~(ROLE(ROLE_KEYS) | ROLE(ROLE_METRICS) | ONESHOT), IPC_ADDRS,
-	    count_one, make_addrs },
+	{ EVERY & ~(ROLE(ROLE_KEYS) | ROLE(ROLE_METRICS) | ROLE(ROLE_ACME) |
+	    ONESHOT), IPC_ADDRS, count_one, make_addrs },
 	{ ROLE(ROLE_WORKER), IPC_INBOX_WRITE, count_pools, make_inbox_write },
 	{ ROLE(ROLE_PROXY) | ROLE(ROLE_TLSTERM), IPC_INBOX_READ, count_one,
 	    make_inbox_read },
@@ -258,7 +288,10 @@ static const struct step steps[] = {
 	{ ROLE(ROLE_TLSTERM), IPC_TICKETS, count_one, make_tickets },
 	{ ROLE(ROLE_KEYS), IPC_KEY, count_creds, make_key },
 	{ ROLE(ROLE_KEYS), IPC_KEYS, count_keychans, make_keys_end },
-	{ ONESHOT, IPC_CHECK_PAIR, count_creds, make_job },
+	{ ROLE(ROLE_WORKER) | ROLE(ROLE_TLSTERM), IPC_CHALLENGES, count_one,
+	    make_challenges },
+	{ ONESHOT, IPC_CHECK_PAIR, count_jobs, make_job },
+	{ ROLE(ROLE_ACME) | ONESHOT, IPC_ACME_JOB, count_one, make_run },
 	{ ROLE(ROLE_METRICS), IPC_HISTORY, count_one, make_history },
 	{ EVERY, IPC_START, count_one, make_start },
 };
@@ -292,7 +325,8 @@ setup_item(struct proc *p, const struct step *s)
 int
 setup_send(struct proc *p)
 {
-	uint32_t	mine = p->oneshot ? ONESHOT : ROLE(p->role);
+	uint32_t	mine = p->oneshot && p->role == ROLE_KEYS ? ONESHOT :
+			    ROLE(p->role);
 	int		rc;
 
 	for (; p->step < nitems(steps); p->step++, p->item = 0) {

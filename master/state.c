@@ -172,6 +172,7 @@ st_creds(struct state *s, struct generation *g)
 		st_cred_files(s, g, &g->cred[i]);
 		st_fd(s, &g->cred[i].chain);
 		st_fd(s, &g->cred[i].key);
+		ST_ENUM(s, g->cred[i].stored);
 		ST_ENUM(s, g->cred[i].good);
 		st_cert_info(s, &g->cred[i].info);
 		ST_ENUM(s, g->cred[i].said);

@@ -10,6 +10,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "control.h"
 #include "generation.h"
 #include "upgrade.h"
@@ -66,6 +67,7 @@ upgrade_exec(struct upgrade *u)
 	int		 fd, n = 0;
 	char		 error[128];
 
+	acme_stop(m);
 	control_interrupt(m->control);
 	if ((fd = state_save(m)) == -1) {
 		upgrade_end(u, "the state could not be written");

@@ -13,7 +13,7 @@
  * answer nothing has happened, and afterwards only execve() can still fail,
  * which also changes nothing.
  */
-#define UPGRADE_FORMAT	"l4mux-state 3\n"
+#define UPGRADE_FORMAT	"l4mux-state 4\n"
 
 /* Begins; the outcome is that of the reload number life_next_reload(). */
 void	upgrade_begin(struct master *);

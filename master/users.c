@@ -8,19 +8,27 @@ bool
 users_check(const struct master *m, const struct conf *conf, char *err,
     size_t errsize)
 {
-	static const struct {
+	const struct {
 		enum conf_user	 user;
 		const char	*key;
+		bool		 unused;
 	} roles[] = {
-		{ USER_WORKER, "worker" }, { USER_PROXY, "proxy" },
-		{ USER_TLSTERM, "tlsterm" }, { USER_KEYS, "keys" },
-		{ USER_METRICS, "metrics" },
+		{ USER_WORKER, "worker", false },
+		{ USER_PROXY, "proxy", false },
+		{ USER_TLSTERM, "tlsterm", false },
+		{ USER_KEYS, "keys", false },
+		{ USER_METRICS, "metrics", conf->metrics == NULL },
+		{ USER_ACME, "acme", !conf->acme.on },
+		{ USER_HOOK, "hook", conf->acme.dns_hook == NULL &&
+		    conf->acme.on_renew == NULL },
 	};
-	uid_t	uid[nitems(roles)];
+	uid_t	uid[nitems(roles)] = { 0 };
 	gid_t	gid;
-	size_t	i, k, n = nitems(roles) - (conf->metrics == NULL);
+	size_t	i, k;
 
-	for (i = 0; m->privileged && i < n; i++) {
+	for (i = 0; m->privileged && i < nitems(roles); i++) {
+		if (roles[i].unused)
+			continue;
 		if (!priv_lookup(conf->user[roles[i].user], &uid[i], &gid)) {
 			snprintf(err, errsize, "%s: users.%s: there is no "
 			    "user \"%s\"; make it with `useradd --system "

@@ -120,7 +120,7 @@ for section; do
 	system)	system "" ;;
 	malloc)	system "$TUNABLES" test_isolation test_captured test_hello \
 		    test_relay test_tls ;;
-	peers)	for t in blog http2 docs dynamic ocserv reality reload tls \
+	peers)	for t in acme blog http2 docs dynamic ocserv reality reload tls \
 		    together; do
 			many "peers/$t" 1500 "tests/peers/$t.sh"
 		done ;;

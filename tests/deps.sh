@@ -10,12 +10,13 @@
 set -eu
 
 build='gcc libc6-dev make libssl-dev libconfig-dev libseccomp-dev libbsd-dev
-    libjansson-dev libnghttp2-dev zlib1g-dev libzstd-dev libbrotli-dev openssl'
+    libjansson-dev libcurl4-openssl-dev libnghttp2-dev zlib1g-dev libzstd-dev
+    libbrotli-dev ca-certificates openssl'
 check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd systemd-container util-linux nginx ocserv openconnect openssh-client
     openssh-server chromium nghttp2-client fail2ban python3-prometheus-client
     prometheus tmux zsh fish nodejs zstd brotli libboost-doc libfaketime
-    testssl.sh bsdextrautils'
+    faketime pebble testssl.sh bsdextrautils'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
     nginx-light libnginx-mod-stream haproxy sslh sniproxy hitch h2o lighttpd
     lighttpd-mod-openssl lighttpd-mod-deflate'

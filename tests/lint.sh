@@ -43,7 +43,7 @@ lint_cppcheck()
 	    --suppress=normalCheckLevelMaxBranches \
 	    -D_GNU_SOURCE -D__linux__ '-DJSON_INTEGER_FORMAT="lld"' \
 	    '-Djson_array_foreach(a,i,v)=while(i)' \
-	    -I. common master worker proxy tlsterm keys metrics ctl
+	    -I. common master worker proxy tlsterm keys metrics acme ctl
 }
 
 # Exposure as systemd counts it; why not less: docs/decisions/009-systemd.md.

@@ -7,7 +7,7 @@ UNIT_BIN = $(addprefix $(O)/tests/unit/,$(UNIT))
 
 role_objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(1)))
 UNIT_OBJ_sign_test = $(call role_objs,keys/signer keys/pem keys/selfsign \
-	keys/check keys/describe)
+	keys/check keys/describe keys/request)
 UNIT_LIBS_sign_test = -lcrypto
 UNIT_OBJ_describe_test = $(call role_objs,keys/describe)
 UNIT_LIBS_describe_test = -lcrypto
@@ -15,9 +15,16 @@ UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \
 	keys/serve tlsterm/keychan tlsterm/keyprov tlsterm/remote \
 	tests/unit/keys_world)
 UNIT_OBJ_sandbox_test = $(call role_objs,worker/sandbox proxy/sandbox \
-	tlsterm/sandbox keys/sandbox metrics/sandbox)
+	tlsterm/sandbox keys/sandbox metrics/sandbox acme/sandbox)
 UNIT_OBJ_request_test = $(call role_objs,metrics/request)
 UNIT_OBJ_history_test = $(call role_objs,metrics/history)
+UNIT_OBJ_challenge_test = $(call role_objs,worker/challenge)
+UNIT_OBJ_ledger_test = $(call role_objs,master/ledger)
+UNIT_OBJ_store_test = $(call role_objs,master/store)
+UNIT_OBJ_acme_test = $(call role_objs,acme/jws acme/http_url acme/talk \
+	acme/renewal acme/ca acme/http)
+UNIT_LIBS_acme_test = -lcurl -ljansson -lssl -lcrypto \
+	-Wl,--exclude-libs,libcommon.a
 UNIT_LIBS_keys_test = -lssl -lcrypto
 UNIT_LIBS_keys_start_test = -lcrypto
 UNIT_LIBS_log_test = -ljansson
@@ -58,7 +65,7 @@ $(O)/tests/unit/%: tests/unit/%.c $(LIBCOMMON)
 	    $(LIBS_common)
 
 # Roles that misbehave in every way there is, for tests/system; never installed.
-CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm metrics)
+CAPTURED = $(addprefix $(O)/tests/captured/,worker tlsterm metrics acme)
 $(CAPTURED): $(O)/tests/captured/%: tests/captured/%.c \
     tests/captured/captured.c tests/captured/captured.h $(LIBCOMMON)
 	@mkdir -p $(@D)

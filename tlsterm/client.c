@@ -527,7 +527,9 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 	stats_add(st, STAT_LIVE, 1);
 	c->t = t;
 	c->since = ev_now(t->child.ev);
-	if (info->target.kind == TARGET_UPSTREAM)
+	if (info->target.kind == TARGET_CHALLENGE)
+		c->origin.site = t->responder;
+	else if (info->target.kind == TARGET_UPSTREAM)
 		c->relay = &t->ups.v[info->target.index];
 	else
 		c->origin.site = &t->sites.v[info->target.index];

@@ -55,6 +55,8 @@ inbox_again(struct ev_timer *timer)
 static bool
 target_valid(const struct tlsterm *t, const struct conn_info *info)
 {
+	if (info->target.kind == TARGET_CHALLENGE && t->responder == NULL)
+		return false;
 	return conn_pool(t->child.conf, info) == POOL_SITES && !info->inner;
 }
 

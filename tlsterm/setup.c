@@ -118,6 +118,17 @@ on_tickets(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+static int
+on_challenges(void *arg, struct ipc_msg *m)
+{
+	struct tlsterm	*t = arg;
+
+	if (t->challenges == NULL)
+		t->challenges = challenges_map(m->fd[0]);
+	ipc_close_fds(m);
+	return t->challenges != NULL ? 0 : -1;
+}
+
 const struct ipc_rule tlsterm_rules[] = {
 	/* type, phases, descriptors, payload, handler */
 	{ IPC_INBOX_READ, CHILD_SETUP, IPC_FD_CHANNEL, 1, 1, 4, 4, on_inbox },
@@ -125,6 +136,8 @@ const struct ipc_rule tlsterm_rules[] = {
 	    on_upstream },
 	{ IPC_DOCROOT,	CHILD_SETUP, IPC_FD_DIR, 1, 1, 4, 4, on_docroot },
 	{ IPC_CERT,	CHILD_SETUP, IPC_FD_FILE, 1, 1, 8, 8, on_cert },
+	{ IPC_CHALLENGES, CHILD_SETUP, IPC_FD_FILE, 1, 1, 0, 0,
+	    on_challenges },
 	{ IPC_KEYS,	CHILD_SETUP, IPC_FD_CHANNEL, 1, 1, 0, 0, on_keys },
 	{ IPC_TICKETS,	CHILD_SETUP | CHILD_RUN, IPC_FD_NONE, 0, 0,
 	    TICKETS_LEN, TICKETS_LEN, on_tickets },
@@ -151,6 +164,19 @@ setup_cert(struct tlsterm *t, const struct cert *c)
 		child_fail(&t->child, "%s: %s", name, err);
 }
 
+static void
+setup_responder(struct tlsterm *t)
+{
+	const char	*err;
+
+	if (t->challenges == NULL)
+		return;
+	t->responder = challenge_site(t->child.conf, t->challenges,
+	    &t->tickets, &err);
+	if (t->responder == NULL)
+		child_fail(&t->child, "acme: %s", err);
+}
+
 void
 setup_finish(struct tlsterm *t)
 {
@@ -163,7 +189,7 @@ setup_finish(struct tlsterm *t)
 	sites_init(&t->sites, t->child.conf, &t->child.stats);
 	for (i = 0; t->root != NULL && i < t->sites.n; i++)
 		t->sites.v[i].root = t->root[i];
-	if (t->ncert > 0) {
+	if (t->ncert > 0 || t->challenges != NULL) {
 		if (t->keys_fd == -1)
 			child_fail(&t->child, "master sent no keys");
 		t->keychan = keychan_new(t->child.ev, t->keys_fd);
@@ -177,4 +203,5 @@ setup_finish(struct tlsterm *t)
 	free(t->cert);
 	t->cert = NULL;
 	t->ncert = 0;
+	setup_responder(t);
 }

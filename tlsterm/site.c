@@ -2,6 +2,7 @@
 
 #include "common/l4.h"
 #include "common/log.h"
+#include "challenge.h"
 #include "forward_head.h"
 #include "redirect.h"
 #include "site.h"
@@ -226,7 +227,10 @@ void
 site_respond(const struct sites *ss, const struct origin *o,
     const struct request *req, struct response *res)
 {
-	respond(ss, o, req, res);
+	if (o->site->challenges != NULL)
+		challenge_respond(o->site, req, res);
+	else
+		respond(ss, o, req, res);
 	if (res->upstream != -1)
 		return;
 	if (res->full)

@@ -23,6 +23,8 @@ struct site {
 	struct field		*header;	/* of `headers` */
 	size_t			 nheader;
 	volatile uint64_t	*requests;	/* counter cell */
+	const struct challenges	*challenges;	/* not NULL: what answers a CA
+						   and is no site: challenge.h */
 };
 
 /* What all of them share. */

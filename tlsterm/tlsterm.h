@@ -2,6 +2,7 @@
 #define L4_TLSTERM_H
 
 #include "common/child.h"
+#include "challenge.h"
 #include "client.h"
 #include "compress.h"
 #include "h1.h"
@@ -24,6 +25,7 @@ struct tlsterm {
 	struct h1_server	*h1;
 	struct h2_server	*h2;
 	struct upstreams	 ups;
+	struct site		*responder;	/* of challenges, or NULL */
 	struct compressor	*compressor;	/* until it drains */
 
 	/* from master, until the sites are made of it */
@@ -31,6 +33,7 @@ struct tlsterm {
 	size_t			 ncert;
 	int			*root;		/* of each site, or -1 */
 	int			 keys_fd;
+	const struct challenges	*challenges;
 
 	struct ev_io		 inbox;
 	struct ev_timer		 inbox_timer;	/* pause after a full table */

@@ -18,6 +18,8 @@ count_decision(const struct worker *w, const struct decision *d)
 	const struct conf	*conf = w->child.conf;
 	size_t			 cell = d->rule;
 
+	if (d->reason == REASON_CHALLENGE)
+		return;
 	if (d->reason != REASON_ROUTE)
 		cell += conf->nroute;
 	if (d->reason == REASON_FALLBACK)
@@ -154,10 +156,38 @@ decided(struct arrival *a, const struct facts *f)
 	return true;
 }
 
+static void
+answer_challenge(struct arrival *a, const struct facts *f)
+{
+	const struct decision	d = { .target = { TARGET_CHALLENGE, 0 },
+		.reason = REASON_CHALLENGE, .log = true };
+
+	carry_out(a, f, &d);
+}
+
+/* Before any rule; *wait is set where it may still turn out to be one. */
+static bool
+challenged(struct arrival *a, const struct facts *f, const uint8_t *p,
+    size_t len, bool final, size_t *wait)
+{
+	switch (challenge_look(a->w, f, p, len, final, wait)) {
+	case CHALLENGE_IS:
+		answer_challenge(a, f);
+		return true;
+	case CHALLENGE_MAY_BE:
+		a->held = true;
+		break;
+	case CHALLENGE_IS_NOT:
+		a->held = false;
+		break;
+	}
+	return false;
+}
+
 static enum step
 decide(struct arrival *a, const uint8_t *p, size_t len, bool final)
 {
-	size_t		max = a->w->child.conf->limits.hello_bytes;
+	size_t		max = a->w->child.conf->limits.hello_bytes, wait = 0;
 	struct facts	f = { .listener = a->listener, .peer = a->peer,
 		.local = a->local };
 
@@ -166,6 +196,10 @@ decide(struct arrival *a, const uint8_t *p, size_t len, bool final)
 	if (len > max)
 		len = max;
 	facts_learn(&f, p, len, false);
+	if (challenged(a, &f, p, len, final, &wait))
+		return STEP_DONE;
+	if (a->held)
+		return wait_for(a, wait);
 	if (decided(a, &f))
 		return STEP_DONE;
 	/* Too large is what it says itself, whether or not it goes on. */
@@ -261,6 +295,8 @@ classify_expired(struct arrival *a)
 
 	if (a->wants_header)
 		header_bad(a);
+	else if (a->held)
+		classify(a, true);
 	else
 		fall_back(a, &f, FALLBACK_SILENT);
 }

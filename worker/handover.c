@@ -29,8 +29,21 @@ on_inbox(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+static int
+on_challenges(void *arg, struct ipc_msg *m)
+{
+	struct worker	*w = arg;
+
+	if (w->challenges == NULL)
+		w->challenges = challenges_map(m->fd[0]);
+	ipc_close_fds(m);
+	return w->challenges != NULL ? 0 : -1;
+}
+
 const struct ipc_rule handover_rules[] = {
 	{ IPC_INBOX_WRITE, CHILD_SETUP, IPC_FD_CHANNEL, 1, 1, 4, 4, on_inbox },
+	{ IPC_CHALLENGES, CHILD_SETUP, IPC_FD_FILE, 1, 1, 0, 0,
+	    on_challenges },
 };
 const size_t handover_nrules = nitems(handover_rules);
 

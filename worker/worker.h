@@ -3,6 +3,7 @@
 
 #include <bsd/sys/queue.h>
 
+#include "common/challenge.h"
 #include "common/child.h"
 #include "common/conn.h"
 #include "common/route.h"
@@ -51,6 +52,8 @@ struct arrival {
 	bool		 wants_header;	/* a PROXY header must come first */
 	bool		 same_host;
 	bool		 counted;	/* addrlimit_enter() took it */
+	bool		 held;		/* a rule takes it, unless it turns out
+					   to be a CA: challenge.c */
 };
 TAILQ_HEAD(arrivals, arrival);
 
@@ -106,6 +109,8 @@ struct worker {
 	struct batches	 free;
 	struct ev_timer	 again;		/* while a pool is blocked */
 	uint8_t		*message;	/* being written; IPC_DATA_MAX */
+
+	const struct challenges *challenges;	/* the page, or NULL */
 
 	uint64_t	 complained;	/* when complain() said yes */
 };
@@ -165,6 +170,13 @@ void	end_arrival(struct arrival *, enum end, const char *reason);
 /* May trouble be logged that can come with every connection?  Not more than
  * once a second. */
 bool	complain(struct worker *);
+
+/* challenge.c: does a CA look whether a name is ours? MAY_BE: with *wait
+ * bytes it is known; never when `final`.  No rule comes before it. */
+enum challenge_verdict { CHALLENGE_IS_NOT, CHALLENGE_IS, CHALLENGE_MAY_BE };
+enum challenge_verdict challenge_look(const struct worker *,
+	    const struct facts *, const uint8_t *p, size_t len, bool final,
+	    size_t *wait);
 
 /* sessions.c */
 extern const struct child_sessions worker_sessions;

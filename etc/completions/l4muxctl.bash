@@ -17,7 +17,7 @@ _l4muxctl_names()
 _l4muxctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="status sessions routes upstreams certificates metrics
+	local commands="status sessions routes upstreams certificates renew revoke metrics
 	    explain top kill log reload upgrade drain stop"
 	local command= socket= words= i
 

@@ -17,6 +17,8 @@ complete -c l4muxctl -n __fish_use_subcommand -a sessions -d 'Connections there 
 complete -c l4muxctl -n __fish_use_subcommand -a routes -d 'Rules and the connections they took'
 complete -c l4muxctl -n __fish_use_subcommand -a upstreams -d 'Addresses and their health'
 complete -c l4muxctl -n __fish_use_subcommand -a certificates -d 'Names, keys and dates'
+complete -c l4muxctl -n __fish_use_subcommand -a renew -d 'Have a certificate anew'
+complete -c l4muxctl -n __fish_use_subcommand -a revoke -d 'Revoke a certificate'
 complete -c l4muxctl -n __fish_use_subcommand -a metrics -d 'Counters as OpenMetrics'
 complete -c l4muxctl -n __fish_use_subcommand -a explain -d 'Which rule would take a connection'
 complete -c l4muxctl -n __fish_use_subcommand -a top -d 'Live view'

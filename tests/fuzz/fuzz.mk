@@ -32,6 +32,7 @@ FUZZ_ARGS_accept    = -max_len=256
 FUZZ_ARGS_listing   = -max_len=256
 FUZZ_ARGS_ipc	    = -max_len=4096
 FUZZ_ARGS_signer    = -max_len=512
+FUZZ_ARGS_acme	    = -max_len=2048
 FUZZ_ARGS_certinfo  = -max_len=1500
 FUZZ_ARGS_request   = -max_len=1024
 
@@ -53,6 +54,9 @@ FUZZ_OBJ_ipc	= $(addprefix $(FUZZ_O)/obj/proxy/,record.o)
 FUZZ_OBJ_request = $(addprefix $(FUZZ_O)/obj/metrics/,request.o)
 FUZZ_OBJ_signer	= $(addprefix $(FUZZ_O)/obj/keys/,signer.o)
 FUZZ_LIBS_signer = -lcrypto
+FUZZ_OBJ_acme	= $(addprefix $(FUZZ_O)/obj/,master/ledger.o acme/jws.o \
+	acme/http_url.o)
+FUZZ_LIBS_acme	= -lcrypto
 $(foreach t,$(FUZZ),$(eval $(FUZZ_O)/fz_$(t): $(FUZZ_OBJ_$(t))))
 
 $(FUZZ_O)/obj/%.o: %.c

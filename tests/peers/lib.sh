@@ -205,7 +205,7 @@ l4mux_up()
 	{
 		echo 'listen = ( ":443", ":80" );'
 		echo 'users = { worker = "64001"; proxy = "64002";'
-		echo '  tlsterm = "64003"; keys = "64004"; acme = "64005"; };'
+		echo '  tlsterm = "64003"; keys = "64004"; acme = "64005"; hook = "64007"; };'
 		echo 'processes = { worker = 2; tlsterm = 2; };'
 		echo "control = \"$T/l4muxd.sock\"; state = \"$T/state\";"
 		cat

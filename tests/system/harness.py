@@ -26,7 +26,7 @@ L4MUXCTL = os.path.join(BUILD, "sbin", "l4muxctl")
 NOBODY = 65534
 USERS = {"worker": "64001", "proxy": "64002", "tlsterm": "64003",
          "keys": "64004", "acme": "64005",
-         "metrics": "64006"}
+         "metrics": "64006", "hook": "64007"}
 PORTS = (20000, 32000)      # below what the kernel gives to clients
 
 _given = set()

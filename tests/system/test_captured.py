@@ -15,6 +15,7 @@ from harness import Case, free_port, poll
 CAPTURED = os.path.join(harness.BUILD, "tests", "captured")
 MASTER_SHOTS = 23       # shoot_master()
 KEYS_SHOTS = 14         # shoot_keys()
+ACME_SHOTS = 12         # shoot_own() of acme
 
 
 class CapturedCase(Case):
@@ -181,6 +182,38 @@ class TestCapturedTlsterm(CapturedCase):
         self.assertGreater(d.counter("keys", "signed"), 0)
         self.unharmed(before, "tlsterm")
         d.stop()
+
+
+class TestCapturedAcme(CapturedCase):
+    modes = ("root",)
+
+    def test_P14_nobody_minds_a_captured_acme(self):
+        """Every message that acme may not send ends it, and no more."""
+        binary = self.programs()
+        self.put("acme", CAPTURED)
+        port = free_port()
+        for i in range(ACME_SHOTS + MASTER_SHOTS):
+            with self.subTest(shot=i):
+                d = CapturedDaemon(binary, {
+                    "listen": ("127.0.0.1:%d" % port,),
+                    "sites": {"s": {"names": ["s.example"],
+                                    "root": self.root}},
+                    "fallback": "s",
+                    "processes": {"worker": 1, "tlsterm": 1, "keys": 1},
+                    "acme": {"agree_to_terms": True, "directory":
+                             "https://127.0.0.1:1/%d" % i}}, self.mode)
+                try:
+                    d.log.wait("certificate s: .*(failure 1;|acme ended)",
+                               seconds=30)
+                    (c,) = d.ask("certificates")["certificates"]
+                    self.assertTrue(c["self_signed"])
+                    self.assertEqual([], d.processes("acme"))
+                    with net.tls(port, "s.example"):
+                        pass
+                    self.assertEqual([], os.listdir(
+                        os.path.join(d.dir, "state", "certs")))
+                finally:
+                    d.stop()
 
 
 class TestCapturedMetrics(CapturedCase):

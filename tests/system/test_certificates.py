@@ -65,7 +65,8 @@ class TestCertificates(CertCase):
             "key_type": "ECDSA P-256", "issuer": "Test Root, Makers",
             "self_signed": False,
             "names": ["cert.example", "*.cert.example"], "names_total": 2,
-            "days_left": 60, "warnings": []},
+            "days_left": 60, "next": None, "next_at": 0, "failures": 0,
+            "last_error": "", "warnings": []},
             {k: a[k] for k in a if not k.startswith("not_")})
         self.assertAlmostEqual(now + 60 * DAY, a["not_after"], delta=600)
         self.assertAlmostEqual(now - 3600, a["not_before"], delta=600)
@@ -81,13 +82,13 @@ class TestCertificates(CertCase):
         self.assertEqual((0, ""), (r.returncode, r.stderr))
         head, one, two, made = r.stdout.splitlines()
         self.assertEqual(["FOR", "SOURCE", "KEY", "EXPIRES", "DAYS",
-                          "ISSUER", "NAMES"], head.split())
+                          "ISSUER", "NEXT", "NAMES"], head.split())
         self.assertRegex(one, r"^s +%s +ECDSA P-256 +%s +60 +"
-                         r"Test Root, Makers +cert\.example "
+                         r"Test Root, Makers +- +cert\.example "
                          r"\*\.cert\.example$" %
                          (ec["chain"], time.strftime(
                              "%Y-%m-%d", time.gmtime(a["not_after"]))))
-        self.assertRegex(made, r"^made +self-signed .* 36[45] +itself +"
+        self.assertRegex(made, r"^made +self-signed .* 36[45] +itself +- +"
                          r"made\.example$")
 
     def test_CE1_more_names_than_fit(self):

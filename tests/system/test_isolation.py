@@ -31,7 +31,8 @@ MILD_PROXY = {
     "connect to anything but the upstream": "EACCES",
     "re-aim an accepted socket (AF_UNSPEC)": "EACCES",
 }
-ROLES = ("worker", "proxy", "tlsterm", "keys", "metrics")
+MILD_ACME = {**MILD_PROXY, "clear O_NONBLOCK": "EPERM"}
+ROLES = ("worker", "proxy", "tlsterm", "keys", "metrics", "acme")
 
 
 class TestSelftest(Case):
@@ -45,7 +46,10 @@ class TestSelftest(Case):
                 "upstreams": {"u": {"address": "127.0.0.1:9"}},
                 "metrics": "127.0.0.1:%d" % free_port(),
                 "fallback": "s", "control": dir + "/ctl", "state": dir,
-                "users": harness.USERS, **more}
+                "users": harness.USERS,
+                "acme": {"agree_to_terms": True,
+                         "directory": "https://127.0.0.1:14000/dir"},
+                **more}
         path = dir + "/l4mux.conf"
         harness.write_conf(path, conf)
         return path
@@ -62,7 +66,8 @@ class TestSelftest(Case):
         text = r.stdout + r.stderr
         self.assertEqual(0, r.returncode, text)
         want = {**MILD, **(MILD_TLSTERM if role == "tlsterm" else
-                           MILD_PROXY if role == "proxy" else {})}
+                           MILD_PROXY if role == "proxy" else
+                           MILD_ACME if role == "acme" else {})}
         lines = re.findall(r"^(.+?) +(refused: (\w+)|not refused: no \w+ here)"
                            "$", r.stdout, re.M)
         self.assertGreaterEqual(len(lines), 35)

@@ -185,7 +185,7 @@ expect_stable(const struct conf *c)
 
 /* Each bad/NAME.conf gives the lines of bad/NAME.err, all of them. */
 static const char *const	bad[] = {
-	"acme", "acme2", "comment", "duplicate", "duplicate_site", "empty",
+	"acme", "acme2", "acme3", "acme4", "comment", "duplicate", "duplicate_site", "empty",
 	"include", "large", "limits", "listen", "nest", "nul", "routes",
 	"sites", "string", "syntax", "syntax_end", "two", "types",
 	"upstreams", "users", "users2",

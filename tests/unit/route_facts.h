@@ -46,6 +46,8 @@ decided(const struct conf *conf, const struct facts *f)
 	case REASON_NAME:
 		ck_assert_int_eq(d.target.kind, TARGET_SITE);
 		return BY_NAME + d.target.index;
+	case REASON_CHALLENGE:
+		ck_abort_msg("no rule decides that");
 	case REASON_FALLBACK:
 		ck_assert_int_eq(d.target.index, conf->fallback[d.rule].index);
 		return BY_FALLBACK + d.rule;

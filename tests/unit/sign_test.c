@@ -362,6 +362,53 @@ START_TEST(test_self_sign_long)
 }
 END_TEST
 
+/* The names, as names or addresses, and no more; its key signed it. */
+START_TEST(test_request)
+{
+	const char		*v[] = { "a.example", "*.b.example", "192.0.2.7",
+				    "2001:db8::7" };
+	struct cert_names	 names = { v, nitems(v) };
+	BIO			*csr = BIO_new(BIO_s_mem());
+	BIO			*key = BIO_new(BIO_s_mem());
+	STACK_OF(X509_EXTENSION) *ext;
+	GENERAL_NAMES		*all;
+	EVP_PKEY		*pkey;
+	X509_REQ		*r;
+
+	ck_assert_int_eq(cert_request(&names, csr, key), 0);
+	ck_assert_ptr_nonnull(r = d2i_X509_REQ_bio(csr, NULL));
+	pkey = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
+	ck_assert_int_eq(X509_REQ_verify(r, pkey), 1);
+	ck_assert_int_eq(X509_NAME_entry_count(X509_REQ_get_subject_name(r)),
+	    0);
+	ext = X509_REQ_get_extensions(r);
+	ck_assert_int_eq(sk_X509_EXTENSION_num(ext), 1);
+	all = X509V3_get_d2i(ext, NID_subject_alt_name, NULL, NULL);
+	ck_assert_int_eq(sk_GENERAL_NAME_num(all), 4);
+	ck_assert_int_eq(sk_GENERAL_NAME_value(all, 1)->type, GEN_DNS);
+	ck_assert_int_eq(sk_GENERAL_NAME_value(all, 2)->type, GEN_IPADD);
+	GENERAL_NAMES_free(all);
+	sk_X509_EXTENSION_pop_free(ext, X509_EXTENSION_free);
+	X509_REQ_free(r);
+	EVP_PKEY_free(pkey);
+	BIO_free(csr);
+	BIO_free(key);
+}
+END_TEST
+
+START_TEST(test_request_for_nobody)
+{
+	struct cert_names	 names = { NULL, 0 };
+	BIO			*csr = BIO_new(BIO_s_mem());
+	BIO			*key = BIO_new(BIO_s_mem());
+
+	ck_assert_int_eq(cert_request(&names, csr, key), -1);
+	ck_assert_int_eq(BIO_pending(key), 0);
+	BIO_free(csr);
+	BIO_free(key);
+}
+END_TEST
+
 static const struct {
 	const char	*name, *san;
 	long		 from, to;
@@ -557,6 +604,8 @@ main(void)
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(cert, 60);
 	tcase_add_test(cert, test_self_sign);
+	tcase_add_test(cert, test_request);
+	tcase_add_test(cert, test_request_for_nobody);
 	tcase_add_loop_test(cert, test_self_sign_long, 0, 2);
 	tcase_add_loop_test(cert, test_check_leaf, 0, (int)nitems(leaves));
 	tcase_add_test(cert, test_check_nul);

@@ -180,6 +180,8 @@ dump_globals(FILE *f, const struct conf *c)
 static void
 dump_acme(FILE *f, const struct conf *c)
 {
+	size_t	i;
+
 	fprintf(f, "acme %d agree %d\n", c->acme.on, c->acme.agree_to_terms);
 	dump_str(f, "email", c->acme.email);
 	dump_str(f, "directory", c->acme.directory);
@@ -187,6 +189,14 @@ dump_acme(FILE *f, const struct conf *c)
 	dump_str(f, "ca_file", c->acme.ca_file);
 	dump_str(f, "profile", c->acme.profile);
 	dump_num(f, "renew_at", c->acme.renew_at);
+	dump_str(f, "fallback", c->acme.fallback);
+	dump_str(f, "staging", c->acme.staging);
+	dump_str(f, "eab_kid", c->acme.eab_kid);
+	dump_str(f, "eab_key_file", c->acme.eab_key_file);
+	dump_str(f, "dns_hook", c->acme.dns_hook);
+	dump_str(f, "on_renew", c->acme.on_renew);
+	for (i = 0; i < c->ncertificate; i++)
+		dump_strs(f, c->certificate[i].name, &c->certificate[i].names);
 }
 
 /* To be freed by the caller. */

@@ -19,6 +19,9 @@ check_full_globals(const struct conf *c)
 	ck_assert_int_eq(c->log.level, LOG_LVL_DEBUG);
 	ck_assert(!c->strict && c->acme.on && c->acme.agree_to_terms);
 	ck_assert_str_eq(c->acme.challenges.v[0], "tls-alpn-01");
+	ck_assert_str_eq(c->acme.eab_kid, "kid-1");
+	ck_assert_uint_eq(c->ncertificate, 1);
+	ck_assert_str_eq(c->certificate[0].names.v[0], "vpn.example.org");
 	ck_assert_str_eq(c->tls.min, "1.3");
 	ck_assert_uint_eq(c->listener[2].naccept_proxy, 2);
 	ck_assert_int_eq(c->fallback[FALLBACK_SILENT].kind, TARGET_UPSTREAM);
