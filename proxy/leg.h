@@ -43,6 +43,8 @@ struct leg {
 #define LEG_SENT	0x0400	/* something was sent to it */
 #define LEG_NODELAY	0x0800	/* TCP_NODELAY is set, or makes no sense */
 #define LEG_PIPED	0x1000	/* what is held is a pipe */
+#define LEG_CUT		0x2000	/* it was reset: only what it sent before that
+				   counts */
 #define LEG_INNER	0x8000	/* tlsterm is at the other end, which has
 				   the client's place in the limits */
 

@@ -49,6 +49,22 @@ relay_fail(struct session *s, const struct leg *l)
 	return STEP_ENDED;
 }
 
+static void	relay_reset(struct session *, struct leg *);
+
+/*
+ * Nothing can be sent to the leg any more: it was reset, and its event is yet
+ * to come.  Its last words may wait to be read, an answer that did not wait for
+ * the end of the request for one (BY9).
+ */
+static enum step
+relay_cut(struct session *s, struct leg *l)
+{
+	if ((s->leg[CLIENT].flags | s->leg[UPSTREAM].flags) & LEG_CUT)
+		return relay_fail(s, l);
+	relay_reset(s, l);
+	return STEP_ENDED;
+}
+
 /*
  * The leg takes no more.  Its watch gets EPOLLOUT the first time this happens
  * and keeps it: most never need it, and one that is writable from the start
@@ -166,7 +182,7 @@ relay_give(struct session *s, struct leg *src, struct leg *dst,
 	n = send(dst->io.fd, p, len, flags);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR)
-			return relay_fail(s, dst);
+			return relay_cut(s, dst);
 		n = 0;
 	}
 	if ((size_t)n == len)
@@ -236,7 +252,7 @@ relay_flush_pipe(struct session *s, struct leg *src, struct leg *dst)
 		if (n == -1 && errno == EAGAIN)
 			return leg_blocked(s, dst);
 		if (n <= 0)
-			return relay_fail(s, dst);
+			return relay_cut(s, dst);
 		p->len -= (uint32_t)n;
 		s->active = ev_now(s->proxy->child.ev);
 		src->stuck_at = session_ms(s->active);
@@ -258,7 +274,7 @@ relay_flush_buf(struct session *s, struct leg *src, struct leg *dst)
 	    MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR)
-			return relay_fail(s, dst);
+			return relay_cut(s, dst);
 		return leg_blocked(s, dst);
 	}
 	b->off += (uint32_t)n;
@@ -396,7 +412,7 @@ relay_reset(struct session *s, struct leg *src)
 		relay_fail(s, src);
 		return;
 	}
-	src->flags |= LEG_READABLE;
+	src->flags |= LEG_READABLE | LEG_CUT;
 	/* No FIN follows: nothing may be kept back for one. */
 	src->flags &= (uint16_t)~LEG_RDHUP;
 	for (i = 0; i < RELAY_SHARE / SCRATCH && step == STEP_ON; i++) {

@@ -210,6 +210,20 @@ class TestBytes(RelayCase):
             self.assertEqual((b"last words", "reset"), net.read_end(client))
             client.close()
 
+    def test_BY9_last_words_of_who_cannot_be_sent_to(self):
+        """The proxy learns of the reset by sending, before its event."""
+        sink = self.sink()
+        p = self.proxy(sink.address)
+        for i in range(10):
+            client, backend = self.pair(p, sink)
+            proc.stop(p.proc.pid)
+            client.send(b"more")        # is ready first, and read first
+            backend.send(b"last words")
+            net.reset(backend)
+            proc.go_on(p.proc.pid)
+            self.assertEqual((b"last words", "reset"), net.read_end(client))
+            client.close()
+
 
 class TestHeader(RelayCase):
     def one(self, version, peer, local, fail_first=False, **kwargs):
