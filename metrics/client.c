@@ -19,6 +19,8 @@ static const uint64_t patience[CLIENT__MAX] = {
 	[CLIENT_CLOSING] = 2 * NSEC_PER_SEC,
 };
 
+#define DRAIN_PATIENCE	(1 * NSEC_PER_SEC)	/* of a silent one, then */
+
 /* Legal moves; client_enter() is the only writer of the state. */
 #define TO(s)	(1u << (s))
 static const uint8_t client_next[CLIENT__MAX] = {
@@ -245,14 +247,16 @@ clients_go_on(struct metrics *m)
 			client_answer(c, 200);
 }
 
+/* Who just came is about to ask. */
 void
 clients_drain(struct metrics *m)
 {
+	struct ev	*ev = m->child.ev;
 	struct client	*c;
 
 	for (c = m->client; c < m->client + CLIENTS_MAX; c++)
 		if (c->state == CLIENT_READING && c->len == 0)
-			client_end(c);
+			ev_timer_set(ev, &c->late, ev_now(ev) + DRAIN_PATIENCE);
 	if (m->nclients == 0)
 		ev_stop(m->child.ev);
 }
