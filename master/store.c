@@ -19,6 +19,7 @@
 #define NAMES_MAX	(ACME_NAMES_MAX * (HELLO_NAME_MAX + 1))
 #define TEXT_MAX	65536
 #define FILE_SIZE_MAX	(1024 * 1024)
+#define NUMBER_TRIES	16
 
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define NEW_FLAGS	(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
@@ -299,20 +300,39 @@ write_names(const struct store_new *n, const struct conf_strs *names)
 	return ok;
 }
 
+/* Under the first free number: the one in force may be of the same second. */
+static bool
+keep_new(const struct store_new *n, const char *name, int64_t number,
+    char kept[FILE_MAX])
+{
+	char	new[FILE_MAX], digits[24];
+	int	tries;
+
+	for (tries = 0; tries < NUMBER_TRIES; tries++) {
+		snprintf(digits, sizeof(digits), "%" PRId64, number + tries);
+		if (!file_name(new, name, "new") ||
+		    !file_name(kept, name, digits))
+			return false;
+		if (renameat(n->certs, new, n->certs, kept) == 0)
+			return true;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return false;
+	}
+	return false;
+}
+
 bool
 store_commit(struct store_new *n, const char *name,
     const struct conf_strs *names, int64_t number)
 {
-	char	new[FILE_MAX], kept[FILE_MAX], link[FILE_MAX], digits[24];
+	char	kept[FILE_MAX], link[FILE_MAX];
 	int	saved;
 	bool	ok;
 
-	snprintf(digits, sizeof(digits), "%" PRId64, number);
-	ok = file_name(new, name, "new") && file_name(kept, name, digits) &&
-	    file_name(link, name, "link") && write_names(n, names) &&
+	ok = file_name(link, name, "link") && write_names(n, names) &&
 	    fsync(n->chain) == 0 && fsync(n->key) == 0 &&
 	    fsync(n->dir) == 0 &&
-	    renameat(n->certs, new, n->certs, kept) == 0 &&
+	    keep_new(n, name, number, kept) &&
 	    fsync(n->certs) == 0 &&
 	    symlinkat(kept, n->certs, link) == 0 &&
 	    renameat(n->certs, link, n->certs, name) == 0 &&

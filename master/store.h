@@ -35,7 +35,8 @@ struct store_new {
 };
 /* On false errno is set and nothing is left. */
 bool	store_begin(const char *state, const char *name, struct store_new *);
-/* Writes it out and puts it in force; number is larger than any before. */
+/* Writes it out and puts it in force, as NAME.number or, where that is taken,
+ * the next free one. */
 bool	store_commit(struct store_new *, const char *name,
 	    const struct conf_strs *names, int64_t number);
 /* Throws it away; no-op for none. */

@@ -16,7 +16,7 @@ check='check clang cppcheck mandoc python3 curl iproute2 iputils-ping procps
     systemd systemd-container util-linux nginx ocserv openconnect openssh-client
     openssh-server chromium nghttp2-client fail2ban python3-prometheus-client
     prometheus tmux zsh fish nodejs zstd brotli libboost-doc libfaketime
-    faketime pebble testssl.sh bsdextrautils'
+    faketime pebble strace testssl.sh bsdextrautils'
 bench='python3 iproute2 util-linux procps openssl zstd strace wrk nghttp2-client
     nginx-light libnginx-mod-stream haproxy sslh sniproxy hitch h2o lighttpd
     lighttpd-mod-openssl lighttpd-mod-deflate'

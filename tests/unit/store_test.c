@@ -105,6 +105,18 @@ START_TEST(test_pair)
 }
 END_TEST
 
+/* Killed before it wrote down that it had it, it is back in no time. */
+START_TEST(test_same_second)
+{
+	install("chain 1", "key 1", 9);
+	install("chain 2", "key 2", 9);
+	assert_pair("chain 2", "key 2");
+	install("chain 3", "key 3", 9);
+	assert_pair("chain 3", "key 3");
+	ck_assert_int_eq(count(), 2);
+}
+END_TEST
+
 /* Whatever an earlier program left at any step, the pair is whole. */
 START_TEST(test_crash)
 {
@@ -216,6 +228,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_pair);
+	tcase_add_test(tc, test_same_second);
 	tcase_add_loop_test(tc, test_crash, 0, 5);
 	tcase_add_test(tc, test_half_a_pair_is_none);
 	tcase_add_test(tc, test_modes);
