@@ -120,7 +120,9 @@ class Answer:
 
 class Client:
     """One connection.  Acknowledges SETTINGS and PING, and opens windows
-    again, unless told not to."""
+    again, unless told not to: when so many bytes were read."""
+
+    batch = 1
 
     def __init__(self, sock, settings=(), start=True, ack=True, credit=True):
         self.sock = sock
@@ -131,7 +133,7 @@ class Client:
         self.settings = {}
         self.goaways = []
         self.next = 1
-        self.windows = {}
+        self.windows, self.owed = {}, {}
         self.initial = 65535
         self.ended = None
         if start:
@@ -215,10 +217,15 @@ class Client:
                         if not k.startswith(b":")}
 
     def on_data(self, f):
-        if self.credit and f.data:
-            n = struct.pack(">I", len(f.data))
-            self.send(frame(WINDOW, 0, 0, n), b"" if f.flags & END_STREAM
-                      else frame(WINDOW, 0, f.stream, n))
+        if not self.credit or not f.data:
+            return
+        for stream in (0, f.stream):
+            n = self.owed.get(stream, 0) + len(f.data)
+            over = stream == f.stream and f.flags & END_STREAM
+            if n >= self.batch and not over:
+                self.send(frame(WINDOW, 0, stream, struct.pack(">I", n)))
+                n = 0
+            self.owed[stream] = n
 
     def on_settings(self, f):
         for i in range(0, len(f.data), 6):
