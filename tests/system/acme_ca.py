@@ -46,7 +46,10 @@ class CA:
     def __init__(self, dir, authority, plain_port):
         self.authority = authority
         self.root = authority.authority("Stand-in")
-        own = authority.make("127.0.0.1", ext="subjectAltName = IP:127.0.0.1")
+        # A name of its own: two may be trusted at once, and the first of a
+        # name is the one that is tried.
+        own = authority.make("127.0.0.1", ext="subjectAltName = IP:127.0.0.1",
+                             org=os.path.basename(authority.dir))
         self.ca_file = own["chain"]
         self.dir, self.plain_port = dir, plain_port
         self.answer, self.seen, self.orders = {}, [], []
