@@ -97,3 +97,18 @@ body_read(struct body *b, char *dst, size_t n)
 	b->left -= n;
 	return (ssize_t)n;
 }
+
+ssize_t
+body_next(struct body *b, char *dst, size_t n, const char **p)
+{
+	if (b->fd != -1 || b->parts != NULL) {
+		*p = dst;
+		return body_read(b, dst, n);
+	}
+	if (n > b->left)
+		n = (size_t)b->left;
+	*p = b->text + b->offset;
+	b->offset += n;
+	b->left -= n;
+	return (ssize_t)n;
+}

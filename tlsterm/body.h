@@ -42,5 +42,10 @@ void	body_move(struct body *dst, struct body *src);
  * cannot be mended, the answer must be cut off.
  */
 ssize_t	body_read(struct body *, char *dst, size_t n);
+/*
+ * The same, without a copy where there is one to point at: *p is set to dst or
+ * into the source, and may be read until the body is closed.
+ */
+ssize_t	body_next(struct body *, char *dst, size_t n, const char **p);
 
 #endif

@@ -9,6 +9,7 @@
 #define BUDGET		(512 * 1024)	/* bytes for one connection, then the
 					   others */
 #define REQUEST_COST	4096		/* of the budget */
+#define FLUSH_AFTER	(64 * 1024)	/* that make a send(2) worth it */
 #define SKIP_MAX	(1024 * 1024)	/* of a body that nobody wants */
 
 struct h1_server *
@@ -76,34 +77,19 @@ h1_save(struct h1_server *s, struct h1 *h)
 	return true;
 }
 
-/* Fills s->out from the body; false when there is not what was announced. */
-static bool
-h1_fill(struct h1_server *s, struct h1 *h)
-{
-	ssize_t	n;
-
-	n = body_read(&h->body, s->out + s->outlen, H1_BODY_PIECE);
-	if (n == -1)
-		return false;
-	s->outlen += (size_t)n;
-	return true;
-}
-
-/* Writes what is in s->out. */
+/* n bytes of an answer. */
 static enum h1_result
-h1_put(struct run *r)
+h1_put(struct run *r, const char *p, size_t n)
 {
 	enum io_result	res;
-	size_t		n = r->s->outlen;
 
-	r->s->outlen = 0;
 	r->budget -= n < r->budget ? n : r->budget;
-	if (n > 0 && io_write(r->io, r->s->out, n) != IO_OK)
+	if (io_write(r->io, p, n) != IO_OK)
 		return H1_BROKEN;
 	if (r->h->body.left == 0)
 		h1_body_end(r->s, r->h);
 	/* Small answers wait for what else this run brings. */
-	if (n < H1_BODY_PIECE / 4)
+	if (io_queued(r->io) < FLUSH_AFTER)
 		return GO_ON;
 	res = io_flush(r->io);
 	return res == IO_OK ? GO_ON :
@@ -113,10 +99,24 @@ h1_put(struct run *r)
 static enum h1_result
 h1_send_body(struct run *r)
 {
-	r->s->outlen = 0;
-	if (!h1_fill(r->s, r->h))
-		return H1_BROKEN;
-	return h1_put(r);
+	const char	*p;
+	ssize_t		 n;
+
+	n = body_next(&r->h->body, r->s->out, H1_BODY_PIECE, &p);
+	return n == -1 ? H1_BROKEN : h1_put(r, p, (size_t)n);
+}
+
+/* The head in s->out, and in one record with it what fits of the body. */
+static enum h1_result
+h1_send_head(struct run *r)
+{
+	struct h1_server	*s = r->s;
+	ssize_t			 n = 0;
+
+	if (s->outlen < H1_BODY_PIECE)
+		n = body_read(&r->h->body, s->out + s->outlen,
+		    H1_BODY_PIECE - s->outlen);
+	return n == -1 ? H1_BROKEN : h1_put(r, s->out, s->outlen + (size_t)n);
 }
 
 void
@@ -151,9 +151,7 @@ h1_answer(struct run *r, const struct request *req)
 	body_move(&h->body, &res->body);
 	if (h->body.fd != -1)
 		s->nfiles++;
-	if (!h1_fill(s, h))
-		return H1_BROKEN;
-	return h1_put(r);
+	return h1_send_head(r);
 }
 
 static enum h1_result

@@ -13,7 +13,8 @@
  * answered by site_respond() and writes the answer.
  */
 #define H1_IN_MAX	(32 * 1024)
-#define H1_BODY_PIECE	(128 * 1024)	/* of a file, for one send(2) */
+#define H1_BODY_PIECE	(16 * 1024)	/* of a body at a time: a record of
+					   TLS, and it stays in the cache */
 #define H1_HEAD_ROOM	(48 * 1024)
 
 /* What all connections of the process share. */

@@ -399,6 +399,12 @@ io_flush(struct io *io)
 	return res;
 }
 
+size_t
+io_queued(const struct io *io)
+{
+	return io->unsent.len - io->unsent.off + io->bufs->outlen;
+}
+
 void
 io_park(struct io *io)
 {

@@ -77,6 +77,8 @@ enum io_result io_write(struct io *, const void *buf, size_t n);
 /* IO_AGAIN: the socket is full, the rest is kept; write nothing more until
  * IO_OK. */
 enum io_result io_flush(struct io *);
+/* Bytes that io_flush() would send. */
+size_t	io_queued(const struct io *);
 void	io_park(struct io *);
 
 /* Says that nothing more will be sent: close_notify and FIN. */
