@@ -47,10 +47,14 @@ ticket_seal(struct tickets *t, uint8_t *name, uint8_t *iv,
 	return 1;
 }
 
-/* 1 opened, 2 opened and to be renewed, 0 not ours: a full handshake. */
+/*
+ * 1 opened, 2 opened and to be renewed, 0 not ours: a full handshake.  Clients
+ * of TLS 1.3 use a ticket once (RFC 8446 C.4): without a new one every second
+ * handshake would be a full one.
+ */
 static int
-ticket_open(struct tickets *t, const uint8_t *name, const uint8_t *iv,
-    EVP_CIPHER_CTX *ctx, EVP_MAC_CTX *mac)
+ticket_open(struct tickets *t, const SSL *ssl, const uint8_t *name,
+    const uint8_t *iv, EVP_CIPHER_CTX *ctx, EVP_MAC_CTX *mac)
 {
 	size_t	i;
 
@@ -62,7 +66,7 @@ ticket_open(struct tickets *t, const uint8_t *name, const uint8_t *iv,
 	if (EVP_DecryptInit_ex2(ctx, t->cipher, key_aes(t->key[i]), iv,
 	    NULL) != 1 || !mac_init(mac, t->key[i]))
 		return -1;
-	return i == 0 ? 1 : 2;
+	return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 }
 
 static int
@@ -73,7 +77,7 @@ ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ctx,
 
 	if (sealing)
 		return ticket_seal(t, name, iv, ctx, mac);
-	return ticket_open(t, name, iv, ctx, mac);
+	return ticket_open(t, ssl, name, iv, ctx, mac);
 }
 
 void

@@ -119,6 +119,24 @@ get(SSL *s, const char *sni, const char *path, const char *enc, char *hdr,
 	}
 	return have == cl ? have : -1;
 }
+static hist *hs_times;
+static uint64_t hs_ok, hs_reused;
+static char hs_version[64] = "?", hs_cipher[64] = "?";
+/* Says that it is over; what is left is to wait for the same. */
+static void
+hs_done(cn *c)
+{
+	if (hs_version[0] == '?') {
+		snprintf(hs_version, 64, "%s", SSL_get_version(c->s));
+		snprintf(hs_cipher, 64, "%s", SSL_get_cipher(c->s));
+	}
+	hadd(hs_times, now_ns() - c->t0);
+	hs_ok++;
+	hs_reused += (uint64_t)SSL_session_reused(c->s);
+	SSL_shutdown(c->s);
+	shutdown(c->fd, SHUT_WR);
+	c->st = 1;
+}
 static int
 hs(int port, int conc, double secs, const char *sni, int resume)
 {
@@ -144,13 +162,10 @@ hs(int port, int conc, double secs, const char *sni, int resume)
 		SSL_CTX_set_session_cache_mode(cx, SSL_SESS_CACHE_OFF);
 	}
 	cn *cs = calloc((size_t)conc, sizeof *cs);
-	hist *h = calloc(1, sizeof *h);
+	hs_times = calloc(1, sizeof *hs_times);
 	int ep = epoll_create1(0), live = 0;
-	uint64_t ok = 0, bad = 0, reused = 0, t0 = now_ns(),
-		 end = t0 + (uint64_t)(secs * 1e9);
+	uint64_t bad = 0, t0 = now_ns(), end = t0 + (uint64_t)(secs * 1e9);
 	struct epoll_event evs[256];
-	const char *ver = "?", *ciph = "?";
-	static char vb[64], cb[64];
 #define BEG(c)                                               \
 	do {                                                 \
 		(c)->t0 = now_ns();                          \
@@ -166,7 +181,8 @@ hs(int port, int conc, double secs, const char *sni, int resume)
 		if (resume)                                  \
 			SSL_set_session((c)->s, sess);       \
 		live++;                                      \
-		SSL_connect((c)->s);                         \
+		if (SSL_connect((c)->s) == 1) /* so soon */  \
+			hs_done(c);                          \
 		struct epoll_event ev = { .events = EPOLLIN, \
 			.data.ptr = (c) };                   \
 		epoll_ctl(ep, EPOLL_CTL_ADD, (c)->fd, &ev);  \
@@ -185,23 +201,9 @@ hs(int port, int conc, double secs, const char *sni, int resume)
 			int fin = 0;
 			if (c->st == 0) {
 				int r = SSL_connect(c->s);
-				if (r == 1) {
-					if (ver[0] == '?') {
-						snprintf(vb, 64, "%s",
-						    SSL_get_version(c->s));
-						snprintf(cb, 64, "%s",
-						    SSL_get_cipher(c->s));
-						ver = vb;
-						ciph = cb;
-					}
-					hadd(h, now_ns() - c->t0);
-					ok++;
-					reused +=
-					    (uint64_t)SSL_session_reused(c->s);
-					SSL_shutdown(c->s);
-					shutdown(c->fd, SHUT_WR);
-					c->st = 1;
-				} else if (SSL_get_error(c->s, r) !=
+				if (r == 1)
+					hs_done(c);
+				else if (SSL_get_error(c->s, r) !=
 				    SSL_ERROR_WANT_READ) {
 					bad++;
 					fin = 1;
@@ -232,10 +234,11 @@ hs(int port, int conc, double secs, const char *sni, int resume)
 	printf("{\"ok\":%llu,\"fail\":%llu,\"reused\":%llu,\"secs\":%.4f,"
 	       "\"rate\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"version\":\"%"
 	       "s\",\"cipher\":\"%s\"}\n",
-	    (unsigned long long)ok, (unsigned long long)bad,
-	    (unsigned long long)reused, el, (double)ok / el, hq(h, .5) / 1e3,
-	    hq(h, .99) / 1e3, ver, ciph);
-	return ok && (!resume || reused == ok) ? 0 : 1;
+	    (unsigned long long)hs_ok, (unsigned long long)bad,
+	    (unsigned long long)hs_reused, el, (double)hs_ok / el,
+	    hq(hs_times, .5) / 1e3, hq(hs_times, .99) / 1e3, hs_version,
+	    hs_cipher);
+	return hs_ok && (!resume || hs_reused == hs_ok) ? 0 : 1;
 }
 static int
 idle(int port, int n, const char *sni, const char *path)

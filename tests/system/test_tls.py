@@ -91,6 +91,19 @@ class TestTls(SiteCase):
             self.assertEqual(200, self.get("/", "blog.example", sock=s)[0])
             self.assertTrue(s.session_reused, v)
 
+    def test_TL9_a_new_ticket_each_time(self):
+        """Clients of TLS 1.3 use one once (RFC 8446 C.4)."""
+        ctx = net.tls_context(versions=(ssl.TLSVersion.TLSv1_3,) * 2)
+        seen = []
+        for i in range(4):
+            s = ctx.wrap_socket(net.tcp(self.port), session=seen[-1] if seen
+                                else None, server_hostname="blog.example")
+            self.addCleanup(s.close)
+            self.assertEqual(200, self.get("/", "blog.example", sock=s)[0])
+            self.assertEqual(i > 0, s.session_reused)
+            self.assertNotIn(s.session.id, [x.id for x in seen])
+            seen.append(s.session)
+
     def test_TL9_ticket_of_another_site(self):
         for v in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             ctx = net.tls_context(versions=(v, v))
