@@ -204,27 +204,51 @@ allocate(struct http *h)
 	    h->multi != NULL && h->easy != NULL;
 }
 
+/* What went wrong, or NULL. */
+static const char *
+http_open(struct http *h, const char *url, const char *ca_file)
+{
+	const char	*why;
+	size_t		 n;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return "the HTTP library does not start";
+	if (strlen(url) > ACME_URL_MAX ||
+	    !http_url_parse(url, h->host, &h->port, &n))
+		return "not a URL of https";
+	memcpy(h->origin, url, n);
+	if ((why = load_trust(h, ca_file)) != NULL ||
+	    (why = resolve(h)) != NULL)
+		return why;
+	return allocate(h) && set_up(h) ? NULL :
+	    "the HTTP library does not start";
+}
+
+static void
+http_free(struct http *h)
+{
+	curl_multi_cleanup(h->multi);
+	curl_easy_cleanup(h->easy);
+	curl_slist_free_all(h->post_headers);
+	curl_slist_free_all(h->resolved);
+	X509_STORE_free(h->trusted);
+	free(h->body);
+	free(h);
+}
+
 struct http *
 http_new(const char *url, const char *ca_file, const char **why)
 {
-	struct http	*h;
-	size_t		 n;
+	struct http	*h = calloc(1, sizeof(*h));
 
 	*why = "out of memory";
-	if ((h = calloc(1, sizeof(*h))) == NULL ||
-	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (h == NULL)
 		return NULL;
 	h->channel = -1;
-	*why = "not a URL of https";
-	if (strlen(url) > ACME_URL_MAX ||
-	    !http_url_parse(url, h->host, &h->port, &n))
-		return NULL;
-	memcpy(h->origin, url, n);
-	if ((*why = load_trust(h, ca_file)) != NULL ||
-	    (*why = resolve(h)) != NULL)
-		return NULL;
-	*why = "the HTTP library does not start";
-	return allocate(h) && set_up(h) ? h : NULL;
+	if ((*why = http_open(h, url, ca_file)) == NULL)
+		return h;
+	http_free(h);
+	return NULL;
 }
 
 uint16_t
