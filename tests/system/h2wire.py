@@ -146,6 +146,8 @@ class Client:
             self.sock.sendall(b"".join(parts))
             return True
         except OSError:
+            # What is read after that may look like an ordinary end.
+            self.ended = "reset"
             return False
 
     def request(self, fields=None, body=None, stream=None, end=True):
