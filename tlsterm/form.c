@@ -105,6 +105,7 @@ form_answer(const struct form *f, struct response *res)
 	memcpy(res->field, f->field, f->nfields * sizeof(*f->field));
 	res->nfields = f->nfields;
 	res->ready = f->head;
+	res->strings = f->answer;
 	res->length = f->length;
 	return true;
 }
@@ -117,6 +118,20 @@ copy_str(struct blob *b, struct str s)
 	memcpy(b->p + b->len, s.p, s.n);
 	b->len += s.n;
 	return copy;
+}
+
+/* The names as HTTP/2 wants them. */
+static struct str
+copy_lower(struct blob *b, struct str s)
+{
+	char	*p = b->p + b->len;
+	size_t	 i;
+
+	for (i = 0; i < s.n; i++)
+		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 0x20) :
+		    s.p[i];
+	b->len += s.n;
+	return (struct str){ p, s.n };
 }
 
 void
@@ -138,7 +153,7 @@ form_keep_answer(struct cache *c, struct form *f, const struct response *res)
 	f->nfields = res->nfields;
 	b->len = fields;
 	for (i = 0; i < res->nfields; i++) {
-		f->field[i].name = copy_str(b, res->field[i].name);
+		f->field[i].name = copy_lower(b, res->field[i].name);
 		f->field[i].value = copy_str(b, res->field[i].value);
 	}
 	f->head.p = b->p + b->len;

@@ -32,6 +32,7 @@ struct h2_stream {
 	bool			 is_head;
 	bool			 answered;	/* its head is on the way */
 
+	struct blob		*strings;	/* of its head, or NULL */
 	struct body		 body;		/* being sent */
 	char			*text;		/* of body, owned */
 	size_t			 held;		/* on account, besides this */

@@ -51,6 +51,7 @@ h2_stream_free(struct h2_stream *st)
 
 	h2_forward_drop(st);
 	stream_body_end(st);
+	blob_drop(st->strings);
 	TAILQ_REMOVE(&h->streams, st, link);
 	if (TAILQ_EMPTY(&h->streams))
 		h->since = h->now;
@@ -159,41 +160,58 @@ number(char buf[20], uint64_t n)
 	return (struct str){ buf + i, 20 - i };
 }
 
+/* What the library need not copy. */
+#define LASTING_NAME	NGHTTP2_NV_FLAG_NO_COPY_NAME
+#define LASTING		(LASTING_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE)
+
 static void
-nva_add(struct nva *a, struct str name, struct str value)
+nva_add(struct nva *a, struct str name, struct str value, uint8_t lasting)
 {
 	a->nv[a->n++] = (nghttp2_nv){ (uint8_t *)(uintptr_t)name.p,
-		(uint8_t *)(uintptr_t)value.p, name.n, value.n,
-		NGHTTP2_NV_FLAG_NONE };
+		(uint8_t *)(uintptr_t)value.p, name.n, value.n, lasting };
+}
+
+static void
+nva_add_fields(struct nva *a, const struct response *res)
+{
+	size_t	i;
+
+	for (i = 0; i < res->nfields; i++)
+		if (res->strings != NULL)
+			nva_add(a, res->field[i].name, res->field[i].value,
+			    LASTING);
+		else if (!field_is_framing(res->field[i].name))
+			nva_add(a, res->field[i].name, res->field[i].value,
+			    NGHTTP2_NV_FLAG_NONE);
 }
 
 static void
 nva_fill(struct nva *a, const struct response *res)
 {
-	size_t	i;
-
 	a->n = 0;
-	nva_add(a, STR(":status"), number(a->status, (uint64_t)res->status));
-	for (i = 0; i < res->nfields; i++)
-		if (!field_is_framing(res->field[i].name))
-			nva_add(a, res->field[i].name, res->field[i].value);
+	nva_add(a, STR(":status"), number(a->status, (uint64_t)res->status),
+	    LASTING_NAME);
+	nva_add_fields(a, res);
 	if (res->framed && res->status >= 200)
-		nva_add(a, STR("content-length"),
-		    number(a->length, res->length));
+		nva_add(a, STR("content-length"), number(a->length,
+		    res->length), LASTING_NAME);
 }
 
 int
 h2_submit_head(struct h2_stream *st, const nghttp2_data_provider *source)
 {
 	struct h1_server	*s = st->h->s->h1;
+	const struct response	*res = &s->res;
 	struct nva		 a;
 
-	nva_fill(&a, &s->res);
-	if (!response_has(&s->res, STR("server")))
-		nva_add(&a, STR("server"), STR("l4mux"));
-	if (!response_has(&s->res, STR("date")))
+	nva_fill(&a, res);
+	if (res->strings != NULL)
+		st->strings = blob_hold(res->strings);
+	if (!response_has(res, STR("server")))
+		nva_add(&a, STR("server"), STR("l4mux"), LASTING);
+	if (!response_has(res, STR("date")))
 		nva_add(&a, STR("date"), (struct str){ s->date,
-		    HTTPDATE_LEN });
+		    HTTPDATE_LEN }, LASTING_NAME);
 	st->answered = true;
 	st->moved = st->h->now;
 	return nghttp2_submit_response(st->h->session, st->id, a.nv, a.n,

@@ -94,14 +94,11 @@ static bool
 field_valid(const struct field *f)
 {
 	const char	*v = f->value.p;
-	size_t		 i, n = f->value.n;
+	size_t		 n = f->value.n;
 
-	if (f->name.n == 0 || !request_bytes(f->name, REQUEST_TOKEN) ||
+	if (f->name.n == 0 || !request_bytes(f->name, REQUEST_LOWER) ||
 	    !request_bytes(f->value, REQUEST_VALUE))
 		return false;
-	for (i = 0; i < f->name.n; i++)
-		if (f->name.p[i] >= 'A' && f->name.p[i] <= 'Z')
-			return false;
 	return n == 0 || (v[0] != ' ' && v[0] != '\t' && v[n - 1] != ' ' &&
 	    v[n - 1] != '\t');
 }

@@ -5,7 +5,7 @@
 #include "request.h"
 
 /* Classes of bytes. */
-#define T	REQUEST_TOKEN
+#define T	(REQUEST_TOKEN | REQUEST_LOWER)
 #define V	REQUEST_VALUE
 #define U	REQUEST_TARGET
 
@@ -23,7 +23,7 @@ static const uint8_t class[256] = {
 	['/'] = V | U,
 	['0' ... '9'] = T | V | U,
 	[':' ... '@'] = V | U,
-	['A' ... 'Z'] = T | V | U,
+	['A' ... 'Z'] = REQUEST_TOKEN | V | U,
 	['[' ... ']'] = V | U,
 	['^' ... 'z'] = T | V | U,
 	['{'] = V | U,

@@ -64,6 +64,7 @@ enum request_class {
 	REQUEST_TOKEN = 1,	/* RFC 9110 5.6.2 */
 	REQUEST_VALUE = 2,	/* of a field, 5.5 */
 	REQUEST_TARGET = 4,	/* visible, and UTF-8 */
+	REQUEST_LOWER = 8,	/* a token without capitals */
 };
 /* Are all bytes of that class? */
 bool	request_bytes(struct str, enum request_class);

@@ -90,6 +90,7 @@ response_begin(struct response *r, int status)
 	r->upstream = -1;
 	r->complete = false;
 	r->ready = (struct str){ NULL, 0 };
+	r->strings = NULL;
 	r->framed = status != 204 && status != 304;
 	r->nfields = 0;
 	r->used = 0;

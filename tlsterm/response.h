@@ -28,6 +28,9 @@ struct response {
 	 * else does not depend on the connection or the time; p is NULL where
 	 * they were not made ready. */
 	struct str	 ready;
+	/* Whose bytes ready and all names and values are, the names in lower
+	 * case; NULL where they are of different places. */
+	struct blob	*strings;
 
 	struct field	 field[RESPONSE_FIELDS_MAX];
 	size_t		 nfields;
