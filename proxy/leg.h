@@ -45,6 +45,7 @@ struct leg {
 #define LEG_PIPED	0x1000	/* what is held is a pipe */
 #define LEG_CUT		0x2000	/* it was reset: only what it sent before that
 				   counts */
+#define LEG_MUTED	0x4000	/* nothing to be read is watched for */
 #define LEG_INNER	0x8000	/* tlsterm is at the other end, which has
 				   the client's place in the limits */
 

@@ -18,7 +18,8 @@
 #define BULK_SMALL	(16 * 1024)	/* a copy is as good below this */
 #define BULK_PATIENCE	64		/* small moves until bulk ends */
 
-#define WATCH	(EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET)
+#define WATCH	(EPOLLRDHUP | EPOLLET)
+#define WATCH_READ	(EPOLLIN | EPOLLPRI)	/* any segment wakes either */
 
 enum step {
 	STEP_ON,		/* there is or may be more to do */
@@ -31,7 +32,18 @@ relay_watch(struct session *s, struct leg *l, uint32_t events)
 {
 	if (events & EPOLLOUT)
 		l->flags |= LEG_OUT;
-	return ev_add(s->proxy->child.ev, &l->io, WATCH | events);
+	l->flags &= (uint16_t)~LEG_MUTED;
+	return ev_add(s->proxy->child.ev, &l->io, WATCH | WATCH_READ | events);
+}
+
+/* Makes the watch what the flags say.  The kernel looks at the state of the
+ * socket then, so no edge is lost. */
+static int
+leg_rewatch(struct session *s, struct leg *l)
+{
+	return ev_mod(s->proxy->child.ev, &l->io, WATCH |
+	    (l->flags & LEG_MUTED ? 0 : WATCH_READ) |
+	    (l->flags & LEG_OUT ? EPOLLOUT : 0));
 }
 
 static struct leg *
@@ -68,8 +80,7 @@ relay_cut(struct session *s, struct leg *l)
 /*
  * The leg takes no more.  Its watch gets EPOLLOUT the first time this happens
  * and keeps it: most never need it, and one that is writable from the start
- * would wake us for nothing.  The kernel looks at the state of the socket
- * when the watch changes, so no edge is lost.
+ * would wake us for nothing.
  */
 static enum step
 leg_blocked(struct session *s, struct leg *dst)
@@ -78,9 +89,29 @@ leg_blocked(struct session *s, struct leg *dst)
 	if (dst->flags & LEG_OUT || dst->io.slot == 0)
 		return STEP_WAIT;
 	dst->flags |= LEG_OUT;
-	if (ev_mod(s->proxy->child.ev, &dst->io, WATCH | EPOLLOUT) == -1)
-		return relay_fail(s, dst);
-	return STEP_WAIT;
+	return leg_rewatch(s, dst) == -1 ? relay_fail(s, dst) : STEP_WAIT;
+}
+
+/* What was read here waits for the other leg, and more has come: until it is
+ * time to read on, each further segment would wake us for nothing. */
+static void
+leg_mute(struct session *s, struct leg *l)
+{
+	if (l->flags & LEG_MUTED)
+		return;
+	l->flags |= LEG_MUTED;
+	if (leg_rewatch(s, l) == -1)
+		l->flags &= (uint16_t)~LEG_MUTED;
+}
+
+/* Nothing is left to be read. */
+static enum step
+leg_empty(struct session *s, struct leg *l)
+{
+	if ((l->flags & LEG_MUTED) == 0)
+		return STEP_WAIT;
+	l->flags &= (uint16_t)~LEG_MUTED;
+	return leg_rewatch(s, l) == -1 ? relay_fail(s, l) : STEP_WAIT;
 }
 
 /*
@@ -365,7 +396,7 @@ relay_pump(struct session *s, struct leg *src, struct leg *dst, size_t *left)
 		if (src->flags & LEG_EOF)
 			return relay_finish(s, src, dst);
 		if ((src->flags & LEG_READABLE) == 0)
-			return STEP_WAIT;
+			return leg_empty(s, src);
 		if (*left == 0)
 			return STEP_ON;
 		before = src->moved;
@@ -457,6 +488,8 @@ relay_event(struct session *s, struct leg *l, uint32_t events)
 		relay_reset(s, l);
 		return;
 	}
+	if (events == EPOLLIN && l->held != NULL)
+		leg_mute(s, l);
 	if (s->state == SESSION_RELAY)
 		relay_run(s);
 }
