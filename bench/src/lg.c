@@ -221,6 +221,10 @@ frag(int port, const char *sni, int expect, int defexp, int n)
 	    expect, 0);
 	chn = build_ch(ch, 16000, sni, 'R', 1, 1);
 	variant("big16000_whole", port, ch, chn, cut, 0, 0, n, expect, 0);
+	chn = build_ch(ch, 32000, sni, 'R', 1, 1);
+	L = refragment(ch, chn, alt, 4000);
+	variant("big32000_records_of_4000", port, alt, L, cut, 0, 0, n, expect,
+	    0);
 	chn = build_ch(ch, 517, up, 'R', 0, 0);
 	variant("upper_case_sni", port, ch, chn, cut, 0, 0, n, expect, 0);
 	chn = build_ch(ch, 517, "", 'R', 0, 0);
