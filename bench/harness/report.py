@@ -211,6 +211,7 @@ def table_rates(w, rows, kinds, mark):
     x = Rounds(rows, kinds, main)
     ref = reference(part, rows)
     latency = w == "C1seq"
+    resumed = w in ("B2", "C2")
     head = [
         "subject",
         {"rate": unit + "/s", "gibps": "GiB/s"}[main],
@@ -224,7 +225,11 @@ def table_rates(w, rows, kinds, mark):
         "x peer (CPU)",
         "x %s (%s)" % (ref, main),
         "x %s (CPU)" % ref,
-        "x peer (p50)" if latency else "other side CPU",
+        (
+            "x peer (p50)"
+            if latency
+            else "new tickets" if resumed else "other side CPU"
+        ),
         "errors",
     ]
     out = [row(head), rule(len(head))]
@@ -234,6 +239,8 @@ def table_rates(w, rows, kinds, mark):
             last = fmt(m["backend_cpu_per"])
         elif latency:
             last = x.against(n, x.best(n, "p50_us"), "p50_us")
+        elif resumed:
+            last = fmt(med(x.values(n, "tickets")))
         else:
             last = "-"
         cells = [

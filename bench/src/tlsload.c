@@ -29,7 +29,7 @@ typedef struct {
 } cn; /* st 0 handshake, 1 wait EOF */
 
 static SSL *
-tls_blocking(int port, const char *sni)
+tls_blocking(int port, const char *sni, SSL_SESSION *resume)
 {
 	int fd = conn_lo(port, 0);
 	if (fd < 0)
@@ -39,6 +39,8 @@ tls_blocking(int port, const char *sni)
 	SSL *s = SSL_new(cx);
 	SSL_set_fd(s, fd);
 	SSL_set_tlsext_host_name(s, sni);
+	if (resume)
+		SSL_set_session(s, resume);
 	if (SSL_connect(s) != 1) {
 		close(fd);
 		SSL_free(s);
@@ -119,6 +121,21 @@ get(SSL *s, const char *sni, const char *path, const char *enc, char *hdr,
 	}
 	return have == cl ? have : -1;
 }
+/* One GET, and all that comes with it: session tickets. */
+static void
+visit(int port, const char *sni, SSL_SESSION *resume)
+{
+	SSL *s = tls_blocking(port, sni, resume);
+	char h[64], x[64];
+	if (!s)
+		return;
+	get(s, sni, "/1k.bin", "", h, sizeof h);
+	SSL_shutdown(s);
+	while (SSL_read(s, x, sizeof x) > 0)
+		;
+	close(SSL_get_fd(s));
+	SSL_free(s);
+}
 static hist *hs_times;
 static uint64_t hs_ok, hs_reused;
 static char hs_version[64] = "?", hs_cipher[64] = "?";
@@ -141,19 +158,8 @@ static int
 hs(int port, int conc, double secs, const char *sni, int resume)
 {
 	if (resume) {
-		for (int i = 0; i < 3 && !sess; i++) {
-			SSL *s = tls_blocking(port, sni);
-			char h[64];
-			if (!s)
-				continue;
-			get(s, sni, "/1k.bin", "", h, sizeof h);
-			SSL_shutdown(s);
-			char x[64];
-			while (SSL_read(s, x, sizeof x) > 0)
-				;
-			close(SSL_get_fd(s));
-			SSL_free(s);
-		}
+		for (int i = 0; i < 3 && !sess; i++)
+			visit(port, sni, NULL);
 		if (!sess) {
 			printf("{\"ok\":0,\"error\":\"no session ticket\"}\n");
 			return 1;
@@ -231,11 +237,18 @@ hs(int port, int conc, double secs, const char *sni, int resume)
 		}
 	}
 	double el = (double)(now_ns() - t0) / 1e9;
-	printf("{\"ok\":%llu,\"fail\":%llu,\"reused\":%llu,\"secs\":%.4f,"
+	sess_n = 0;
+	if (resume) {
+		SSL_CTX_set_session_cache_mode(cx, SSL_SESS_CACHE_CLIENT);
+		SSL_CTX_sess_set_new_cb(cx, newsess);
+		visit(port, sni, sess);
+	}
+	printf("{\"ok\":%llu,\"fail\":%llu,\"reused\":%llu,\"tickets\":%d,"
+	       "\"secs\":%.4f,"
 	       "\"rate\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"version\":\"%"
 	       "s\",\"cipher\":\"%s\"}\n",
 	    (unsigned long long)hs_ok, (unsigned long long)bad,
-	    (unsigned long long)hs_reused, el, (double)hs_ok / el,
+	    (unsigned long long)hs_reused, sess_n, el, (double)hs_ok / el,
 	    hq(hs_times, .5) / 1e3, hq(hs_times, .99) / 1e3, hs_version,
 	    hs_cipher);
 	return hs_ok && (!resume || hs_reused == hs_ok) ? 0 : 1;
@@ -249,7 +262,7 @@ idle(int port, int n, const char *sni, const char *path)
 	for (int i = 0; i < n; i++) {
 		if (now_ns() - t0 > 60000000000ull || (bad > 3 && bad > ok))
 			break;
-		SSL *s = tls_blocking(port, sni);
+		SSL *s = tls_blocking(port, sni, NULL);
 		if (!s) {
 			if (++bad > 8)
 				break;
@@ -281,7 +294,7 @@ first(int port, double secs, const char *sni, const char *path)
 	    q, sizeof q, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, sni);
 	while (now_ns() < end && bad < 50) {
 		uint64_t t = now_ns();
-		SSL *s = tls_blocking(port, sni);
+		SSL *s = tls_blocking(port, sni, NULL);
 		if (!s) {
 			bad++;
 			continue;
@@ -348,7 +361,7 @@ main(int argc, char **argv)
 	if (!strcmp(argv[1], "first") && argc >= 6)
 		return first(port, atof(argv[3]), argv[4], argv[5]);
 	if (!strcmp(argv[1], "get") && argc >= 6) {
-		SSL *s = tls_blocking(port, argv[3]);
+		SSL *s = tls_blocking(port, argv[3], NULL);
 		char h[4096] = "", *e;
 		if (!s) {
 			printf("{\"ok\":0}\n");

@@ -1,5 +1,5 @@
 # Our daemon: L4MUX_BIN is the binary, run as "$L4MUX_BIN -d -f CONF" (foreground), CONF in libconfig
-# syntax. L4MUX_EXTRA: more lines for the end of CONF.
+# syntax. L4MUX_EXTRA: more lines for the end of CONF; L4MUX_LISTEN: settings of the listener.
 PARTS="A B C"; CAPS="h1 h2 big gz tick"; KIND=ours
 available() { [ -x "${L4MUX_BIN:-}" ] || { echo "L4MUX_BIN not set"; return 1; }; }
 version() { local v; v=$(timeout 2 "$L4MUX_BIN" --version 2>/dev/null </dev/null | head -1); echo "${v:-l4mux}"; }
@@ -12,7 +12,7 @@ start() {
     C) ups=$(up b0 "$BACKEND_PORT"); routes=$(route "$OTHER_SNI" b0) ;;
   esac
   { cat <<C
-listen = ( "127.0.0.1:$LISTEN_PORT" );
+listen = ( { address = "127.0.0.1:$LISTEN_PORT"; ${L4MUX_LISTEN:-} } );
 control = "$RUNDIR/ctl.sock";
 state = "$RUNDIR/state";
 processes = { worker = $WORKERS; tlsterm = $WORKERS; proxy = $WORKERS; keys = 1; };
