@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,9 @@ parse_text(struct conf *c, struct conf_text *text, FILE *errs)
 	} else
 		print_syntax_error(text, &tree, errs);
 	config_destroy(&tree);
+	/* A tree takes several times the room of what was made of it, and lies
+	 * between that: without a word the process would keep it all. */
+	malloc_trim(0);
 	return ok;
 }
 
