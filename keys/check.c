@@ -155,8 +155,9 @@ check_loaded(STACK_OF(X509) *chain, EVP_PKEY *pkey,
 }
 
 void
-cert_check_pair(int chainfd, int keyfd, const struct cert_names *names,
-    struct cert_info *info, char why[CERT_WHY_MAX])
+cert_check_pair(struct pem_reader *r, int chainfd, int keyfd,
+    const struct cert_names *names, struct cert_info *info,
+    char why[CERT_WHY_MAX])
 {
 	STACK_OF(X509)	*chain = NULL;
 	EVP_PKEY	*pkey = NULL;
@@ -166,7 +167,7 @@ cert_check_pair(int chainfd, int keyfd, const struct cert_names *names,
 	why[0] = '\0';
 	if ((chain = pem_read_chain(chainfd, &wrong)) == NULL)
 		snprintf(why, CERT_WHY_MAX, "the certificate file %s", wrong);
-	else if ((pkey = pem_read_key(keyfd, &wrong)) == NULL)
+	else if ((pkey = pem_read_key(r, keyfd, &wrong)) == NULL)
 		snprintf(why, CERT_WHY_MAX, "the key file %s", wrong);
 	else {
 		check_loaded(chain, pkey, names, why);

@@ -4,6 +4,7 @@
 #include "common/child.h"
 #include "common/sign.h"
 #include "cert.h"
+#include "pem.h"
 #include "signer.h"
 
 /*
@@ -33,6 +34,7 @@ struct keys_job {
 
 struct keys {
 	struct child	 child;
+	struct pem_reader pem;
 
 	struct keys_job	*job;
 	size_t		 njobs;

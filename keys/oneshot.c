@@ -122,7 +122,7 @@ job_done(struct keys *k, const char *why, const struct cert_info *info)
 
 /* What was made is looked at like what was found. */
 static void
-job_do(const struct keys_job *j, struct cert_info *info,
+job_do(struct keys *k, const struct keys_job *j, struct cert_info *info,
     char why[CERT_WHY_MAX])
 {
 	const char	*wrong = "";
@@ -134,7 +134,8 @@ job_do(const struct keys_job *j, struct cert_info *info,
 	else if (j->kind == JOB_SELF_SIGN)
 		wrong = self_sign(&j->names, j->chain, j->key);
 	if (j->kind != JOB_CSR && *wrong == '\0')
-		cert_check_pair(j->chain, j->key, &j->names, info, why);
+		cert_check_pair(&k->pem, j->chain, j->key, &j->names, info,
+		    why);
 	else
 		snprintf(why, CERT_WHY_MAX, "%s", wrong);
 }
@@ -153,7 +154,7 @@ keys_work(struct keys *k)
 
 	child_confine(&k->child, &jail);
 	for (j = k->job; j < k->job + k->njobs; j++) {
-		job_do(j, &info, why);
+		job_do(k, j, &info, why);
 		job_done(k, why, &info);
 	}
 	exit(0);
