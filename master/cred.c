@@ -24,7 +24,7 @@ open_file(struct generation *g, const struct conf_cert *c, const char *path)
 	struct stat	st;
 	int		fd;
 
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = files_open(&g->pems, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1) {
 		gen_fail(g, "%s:%u: %s: %s", c->file, c->line, path,
 		    strerror(errno));
@@ -33,7 +33,6 @@ open_file(struct generation *g, const struct conf_cert *c, const char *path)
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		gen_fail(g, "%s:%u: %s: not a regular file", c->file, c->line,
 		    path);
-		close(fd);
 		return -1;
 	}
 	return fd;
@@ -123,6 +122,26 @@ site_creds(const struct conf_site *s)
 	return s->cert_kind == CERT_FILES ? s->ncert : 1;
 }
 
+/* Files are the same where their descriptors are. */
+void
+cred_link(struct generation *g)
+{
+	struct conf_names	 seen = { NULL, 0, 0 };
+	struct cred		*c;
+	uint32_t		 first;
+
+	for (c = g->cred; c < g->cred + g->ncred; c++) {
+		c->same = first = (uint32_t)(c - g->cred);
+		if (c->files == NULL ||
+		    conf_names_add(&seen, c->files->chain, &first))
+			continue;
+		if (g->cred[first].chain == c->chain &&
+		    g->cred[first].key == c->key)
+			c->same = first;
+	}
+	conf_names_free(&seen);
+}
+
 bool
 cred_open(struct generation *g)
 {
@@ -150,15 +169,16 @@ cred_open(struct generation *g)
 				return false;
 		}
 	}
+	cred_link(g);
 	return true;
 }
 
 static void
 cred_drop(struct cred *c)
 {
-	if (c->chain != -1)
+	if (c->chain != -1 && c->files == NULL)
 		close(c->chain);
-	if (c->key != -1)
+	if (c->key != -1 && c->files == NULL)
 		close(c->key);
 	while (c->nnames > 0)
 		free(c->name[--c->nnames]);

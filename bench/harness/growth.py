@@ -14,6 +14,7 @@ from .load import call, pin_load, wrk
 
 CONC = 32  # connections at once, as in A1 and B1
 ANY = "any." + daemon.NAME  # a relayed name
+MANY = 256  # so many that two workers have enough to do
 HOLD = 170  # seconds that idle sessions are held, at most
 
 
@@ -27,15 +28,16 @@ def cost(d, r, before):
     return (d.cg.cpu_us() - before) / n
 
 
-def connections(d, secs, names, n):
+def connections(d, secs, names, n, conc=CONC):
     before = d.cg.cpu_us()
-    r = call(["./lg", "rate", d.port, CONC, secs, names, 0, 0, n])
+    r = call(["./lg", "rate", d.port, conc, secs, names, 0, 0, n])
     return cost(d, r, before), r
 
 
-def handshakes(d, secs, names, n):
+def handshakes(d, secs, names, n, conc=CONC):
     before = d.cg.cpu_us()
-    r = call(["./tlsload", "hs", d.port, CONC, secs, names, "full", n])
+    r = call(["./tlsload", "hs", d.port, conc, secs, names, "full",
+              n])
     return cost(d, r, before), r
 
 
@@ -231,7 +233,7 @@ def workers(a, counts):
         for what, fn, name in (("A1", connections, ANY),
                                ("B1", handshakes, SNI_A)):
             t0, c0, s0 = time.monotonic(), d.cg.cpu_us(), steal()
-            us, r = fn(d, a.secs, name, 0)
+            us, r = fn(d, a.secs, name, 0, MANY)
             share = (d.cg.cpu_us() - c0) / 1e6 / (time.monotonic() - t0)
             add(p, **{what + "_cpu": us, what + "_rate": r.get("rate"),
                       what + "_used": share, "steal": steal() - s0})
