@@ -43,13 +43,15 @@ def size(p):
 
 def table_sessions(res):
     pts = [p for p in res["points"] if clean(p.get("cpu"))]
+    later = pts[1:]
     return table(
         ["idle sessions", "CPU of a new connection, us", "of the first",
-         "memory of a session, KiB", "with the kernel's, KiB",
+         "memory of each further session, KiB", "with the kernel's, KiB",
          "of the first"],
         [[size(p), show(mid(p, "cpu")), show(ratio(pts, p, "cpu"), 2),
           show(mid(p, "pss"), 2), show(mid(p, "all"), 2),
-          show(ratio(pts, p, "all"), 2)] for p in pts])
+          show(ratio(later, p, "all") if later else None, 2)]
+         for p in pts])
 
 
 def table_routes(res):
@@ -65,14 +67,22 @@ def table_routes(res):
          "with wildcards, us", "of the first", "start, s"], rows)
 
 
+def further(first, p):
+    """Memory of each site beyond those of the first point."""
+    if p is first:
+        return None
+    return (mid(p, "pss") - mid(first, "pss")) / (p["n"] - first["n"])
+
+
 def table_sites(pts):
     return table(
         ["sites", "CPU of a full handshake, us", "of the first",
-         "of a 1 KiB request, us", "of the first", "memory, MiB", "start, s",
-         "reload, s"],
+         "of a 1 KiB request, us", "of the first", "memory, MiB",
+         "of each further site, KiB", "start, s", "reload, s"],
         [[size(p), show(mid(p, "handshake")),
           show(ratio(pts, p, "handshake"), 2), show(mid(p, "request")),
           show(ratio(pts, p, "request"), 2), show(mid(p, "pss") / 1024),
+          show(further(pts[0], p)),
           show(mid(p, "start"), 2), show(mid(p, "reload"), 2)] for p in pts])
 
 
@@ -120,7 +130,7 @@ def panels_sessions(res):
     pts = res["points"]
     return [Panel(CONN, "us", "idle sessions held",
                   [("relayed", curve(pts, "cpu"))]),
-            Panel("Memory of an idle session", "KiB", "idle sessions held",
+            Panel("Memory of each further session", "KiB", "idle sessions held",
                   [("processes", curve(pts, "pss")),
                    ("with the kernel's", curve(pts, "all"))])]
 
@@ -132,9 +142,10 @@ def panels_routes(res):
 
 
 def panels_sites(pts):
-    return [Panel("CPU of TLS", "us", "sites",
-                  [("full handshake", curve(pts, "handshake")),
-                   ("1 KiB request", curve(pts, "request"))])]
+    return [Panel("CPU of a full TLS handshake", "us", "sites",
+                  [("with a random site", curve(pts, "handshake"))]),
+            Panel("CPU of a 1 KiB request", "us", "sites",
+                  [("HTTP/1.1, kept alive", curve(pts, "request"))])]
 
 
 PICTURES = (("sessions", panels_sessions), ("routes", panels_routes),

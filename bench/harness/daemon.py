@@ -40,7 +40,7 @@ def numbered(pattern, n):
 
 
 def sites(names):
-    cert = (state.tmp + "/www", state.tmp + "/cert.pem", state.tmp + "/key.pem")
+    cert = tuple(state.tmp + f for f in ("/www", "/cert.pem", "/key.pem"))
     return "sites = {\n%s};\n" % "".join(
         SITE % ((i, name) + cert) for i, name in enumerate(names)
     )

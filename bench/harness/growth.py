@@ -102,18 +102,21 @@ def sessions_round(a, d, points):
     # what any number of sessions needs once, is there then
     connections(d, a.secs, ANY, 0)
     settled(d)
-    m0 = d.cg.memory()
+    was, n = None, 0
     for p in points:
         if not idle.grow(p["n"]):
             break
         settled(d)
-        m1 = d.cg.memory()
+        m = d.cg.memory()
+        # of each that has come since; the first ones live on what is there
+        for key, what in (("pss", "pss"), ("all", "cg")):
+            if was and what in m:
+                add(p, **{key: (m[what] - was[what]) / (idle.n - n)})
+        was, n = m, idle.n
         us, _ = connections(d, a.secs, ANY, 0)
-        add(p, cpu=us, pss=(m1["pss"] - m0["pss"]) / idle.n)
-        if "cg" in m1:
-            add(p, all=(m1["cg"] - m0["cg"]) / idle.n)
-        log("sessions %6d: %.1f us, %s KiB, %s KiB" % (
-            p["n"], us or 0, p["pss"][-1], p.get("all", [0])[-1]))
+        add(p, cpu=us)
+        log("sessions %6d: %.1f us, KiB %s" % (
+            n, us or 0, [p[k][-1] for k in ("pss", "all") if k in p]))
     idle.end()
 
 

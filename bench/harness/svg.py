@@ -31,7 +31,7 @@ class Panel:
         self.title, self.unit, self.xtitle = title, unit, xtitle
         self.series = [s for s in series if s[1]]
         self.xs = sorted({p[0] for s in self.series for p in s[1]})
-        top = max(p[3] for s in self.series for p in s[1]) or 1
+        top = max([p[3] for s in self.series for p in s[1]] or [0]) or 1
         self.step = nice(top * 1.1)
         self.top = self.step * -(-top * 1.05 // self.step)
         self.out = []
@@ -68,7 +68,7 @@ class Panel:
         self.line(LEFT, base, WIDTH - RIGHT, base, INK)
         for x in self.xs:
             self.line(self.x(x), base, self.x(x), base + 4, INK)
-            if last is None or self.x(x) - last > 34:
+            if last is None or self.x(x) - last > 46:
                 self.text(self.x(x), base + 17, number(x))
                 last = self.x(x)
         self.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, self.xtitle)
