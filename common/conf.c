@@ -142,6 +142,13 @@ conf_snapshot(const struct conf *c)
 	return conf_text_snapshot(c->tree);
 }
 
+void
+conf_forget_text(struct conf *c)
+{
+	conf_text_free(c->tree);
+	c->tree = NULL;
+}
+
 /* The arena has c itself. */
 void
 conf_free(struct conf *c)

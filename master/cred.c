@@ -54,14 +54,16 @@ same_names(const struct conf_site *a, const struct conf_site *b)
 /* What the running generation made for the same site and names, unless it is
  * time for another. */
 static bool
-cred_keep(const struct generation *g, struct cred *c)
+cred_keep(struct generation *g, struct cred *c)
 {
 	const struct generation	*old = g->master->gen;
 	const struct conf_site	*site = conf_holder(g->conf, c->site);
 	const struct cred	*o;
+	size_t			 i, n = old == NULL ? 0 : old->ncred;
 
-	for (o = old == NULL ? NULL : old->cred;
-	    o != NULL && o < old->cred + old->ncred; o++) {
+	/* Most are where they were, or as far from there as the one before. */
+	for (i = 0; i < n; i++) {
+		o = &old->cred[(g->kept + i) % n];
 		if (o->files != NULL || o->stored || !o->good ||
 		    cert_age(&o->info, time(NULL)) != CERT_GOOD ||
 		    !same_names(conf_holder(old->conf, o->site), site))
@@ -70,6 +72,7 @@ cred_keep(const struct generation *g, struct cred *c)
 		c->key = fcntl(o->key, F_DUPFD_CLOEXEC, 3);
 		c->good = true;
 		c->info = o->info;
+		g->kept = (size_t)(o - old->cred) + 1;
 		return true;
 	}
 	return false;
@@ -94,7 +97,7 @@ cred_stored(const struct generation *g, struct cred *c)
 }
 
 static void
-cred_self_sign(const struct generation *g, struct cred *c)
+cred_self_sign(struct generation *g, struct cred *c)
 {
 	if (cred_keep(g, c))
 		return;

@@ -67,6 +67,7 @@ struct generation {
 	struct files	 roots, pems;	/* of docroot, of cred[].files */
 	struct cred	*cred;
 	size_t		 ncred;
+	size_t		 kept;		/* behind the last one taken over */
 
 	uint64_t	 installs;	/* acme.h, when these were opened */
 	struct proc	 prep;		/* one-shot keys: checks and makes
