@@ -66,6 +66,7 @@ on_conf(void *arg, struct ipc_msg *m)
 	close(m->fd[0]);
 	if (c->conf == NULL)
 		child_fail(c, "the configuration snapshot does not load");
+	conf_forget_text(c->conf);
 	log_setup(c->conf->log.target, c->conf->log.format,
 	    c->conf->log.level);
 	return 0;

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,45 +73,29 @@ read_tree(struct conf *c, const config_t *tree, const struct conf_text *text,
 	return ok;
 }
 
-/* Undoes conf_text_turn() in what libconfig made of the text. */
-static void
-turn_names(const config_t *tree)
-{
-	const config_setting_t	*root = config_root_setting(tree), *group, *s;
-	unsigned int		 i, j;
-
-	for (i = 0; i < (unsigned int)config_setting_length(root); i++) {
-		group = config_setting_get_elem(root, i);
-		if (!config_setting_is_group(group))
-			continue;
-		for (j = 0; j < (unsigned int)config_setting_length(group);
-		    j++) {
-			s = config_setting_get_elem(group, j);
-			conf_name_turn(config_setting_name(s),
-			    strlen(config_setting_name(s)));
-		}
-	}
-}
-
 static bool
 parse_text(struct conf *c, struct conf_text *text, FILE *errs)
 {
 	config_t	 tree;
+	char		*cut;
 	bool		 ok;
 
 	config_init(&tree);
 	/* The scanner has expanded every include; should it and libconfig
 	 * ever differ on what is one, none is found there. */
 	config_set_include_dir(&tree, "/dev/null");
-	conf_text_turn(text);
-	ok = config_read_string(&tree, text->buf) == CONFIG_TRUE;
-	conf_text_turn(text);
-	if (ok) {
-		turn_names(&tree);
+	cut = conf_text_cut(text);
+	ok = config_read_string(&tree, cut != NULL ? cut : text->buf) ==
+	    CONFIG_TRUE;
+	free(cut);
+	if (ok)
 		ok = read_tree(c, &tree, text, errs);
-	} else
+	else
 		print_syntax_error(text, &tree, errs);
 	config_destroy(&tree);
+	/* A tree takes several times the room of what was made of it, and lies
+	 * between that: without a word the process would keep it all. */
+	malloc_trim(0);
 	return ok;
 }
 
@@ -155,6 +140,13 @@ int
 conf_snapshot(const struct conf *c)
 {
 	return conf_text_snapshot(c->tree);
+}
+
+void
+conf_forget_text(struct conf *c)
+{
+	conf_text_free(c->tree);
+	c->tree = NULL;
 }
 
 /* The arena has c itself. */

@@ -254,6 +254,9 @@ struct conf *conf_load_fd(int fd, const char *path, FILE *errs);
  * conf_load_fd() reads to the same values; -1 with errno set. */
 int	conf_snapshot(const struct conf *);
 
+/* Gives up the text, for who makes no snapshots of it. */
+void	conf_forget_text(struct conf *);
+
 void	conf_free(struct conf *);
 
 /*

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include <libconfig.h>
@@ -85,24 +86,30 @@ conf_load_certificates(struct conf_reader *r, const struct conf_key *k,
 {
 	struct conf		*c = base;
 	struct conf_certificate	*cert;
-	const config_setting_t	*group;
+	const config_setting_t	**member, *group;
+	struct conf_names	 names = { NULL, 0, 0 };
+	uint32_t		 line;
 	size_t			 i;
 
 	if (s == NULL || !conf_is_group(r, s))
 		return;
 	if (!c->acme.on)
 		conf_error(r, s, "needs an acme group in this configuration");
-	c->ncertificate = (size_t)config_setting_length(s);
+	member = conf_members(r, s, &c->ncertificate);
 	c->certificate = conf_alloc(r->arena, c->ncertificate,
 	    sizeof(*c->certificate));
 	for (i = 0; i < c->ncertificate; i++) {
-		group = config_setting_get_elem(s, (unsigned int)i);
+		group = member[i];
 		cert = &c->certificate[i];
 		cert->name = conf_strdup(r->arena, config_setting_name(group));
-		cert->line = conf_line(r, group);
+		cert->line = line = conf_line(r, group);
+		if (!conf_names_add(&names, cert->name, &line))
+			conf_error(r, group, "duplicate setting name");
 		if (!conf_is_group(r, group))
 			continue;
 		conf_walk(r, k->sub, group, cert);
 		check_certificate(r, group, cert);
 	}
+	conf_names_free(&names);
+	free(member);
 }

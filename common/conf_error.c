@@ -17,19 +17,23 @@ struct conf_error {
 
 /* "limits.hello_bytes"; elements of lists have no name of their own. */
 static void
-setting_path(const config_setting_t *s, char dst[PATH_MAX_LEN])
+setting_path(const struct conf_reader *r, const config_setting_t *s,
+    char dst[PATH_MAX_LEN])
 {
-	size_t	len;
+	const char	*name;
+	size_t		 len, base;
 
 	dst[0] = '\0';
 	if (s == NULL || config_setting_is_root(s))
 		return;
-	setting_path(config_setting_parent(s), dst);
-	if (config_setting_name(s) == NULL)
+	setting_path(r, config_setting_parent(s), dst);
+	if ((name = config_setting_name(s)) == NULL)
 		return;
+	if ((base = conf_cut_base(r->text, name)) == 0)
+		base = strlen(name);
 	len = strlen(dst);
-	snprintf(dst + len, PATH_MAX_LEN - len, "%s%s", len > 0 ? "." : "",
-	    config_setting_name(s));
+	snprintf(dst + len, PATH_MAX_LEN - len, "%s%.*s", len > 0 ? "." : "",
+	    (int)base, name);
 }
 
 static void __attribute__((format(printf, 3, 0)))
@@ -73,7 +77,7 @@ conf_error(struct conf_reader *r, const config_setting_t *s, const char *fmt,
 	if (vasprintf(&text, fmt, ap) == -1)
 		fatal("vasprintf");
 	va_end(ap);
-	setting_path(s, path);
+	setting_path(r, s, path);
 	error_addf(r, config_setting_source_line(s), "%s%s%s", path,
 	    path[0] != '\0' ? ": " : "", text);
 	free(text);
@@ -85,7 +89,7 @@ conf_error_missing(struct conf_reader *r, const config_setting_t *group,
 {
 	char	path[PATH_MAX_LEN];
 
-	setting_path(group, path);
+	setting_path(r, group, path);
 	error_addf(r, config_setting_source_line(group),
 	    "%s%s%s: missing%s%s", path, path[0] != '\0' ? "." : "", key,
 	    why != NULL ? ": " : "", why != NULL ? why : "");

@@ -99,6 +99,9 @@ conf_walk(struct conf_reader *r, const struct conf_key *keys,
 	n = group == NULL ? 0 : (unsigned int)config_setting_length(group);
 	for (i = 0; i < n; i++) {
 		s = config_setting_get_elem(group, i);
+		if (conf_cut_base(r->text, config_setting_name(s)) > 0 &&
+		    config_setting_is_root(group))
+			continue;	/* conf_members() has it */
 		k = key_index(keys, config_setting_name(s));
 		if (keys[k].name == NULL)
 			unknown_key(r, keys, s);
@@ -175,6 +178,41 @@ conf_word(struct conf_reader *r, const config_setting_t *s,
 	}
 	conf_error(r, s, "%s is not one of %s", conf_quote(quoted, v), list);
 	return -1;
+}
+
+/* The part of the group that begins with that member; NULL for none. */
+static const config_setting_t *
+group_part(struct conf_reader *r, const config_setting_t *group, size_t at)
+{
+	char	name[CONF_CUT_NAME_MAX + 32];
+
+	if (at == 0)
+		return group;
+	snprintf(name, sizeof(name), "%s*%zu", config_setting_name(group), at);
+	if (conf_cut_base(r->text, name) == 0)
+		return NULL;
+	return config_setting_get_member(config_setting_parent(group), name);
+}
+
+const config_setting_t **
+conf_members(struct conf_reader *r, const config_setting_t *group, size_t *n)
+{
+	const config_setting_t	**v = NULL, *part;
+	size_t			  i, len;
+
+	*n = 0;
+	while ((part = group_part(r, group, *n)) != NULL) {
+		len = (size_t)config_setting_length(part);
+		if ((v = reallocarray(v, *n + len + 1, sizeof(*v))) == NULL)
+			fatal("reallocarray");
+		for (i = 0; i < len; i++)
+			v[*n + i] = config_setting_get_elem(part,
+			    (unsigned int)i);
+		*n += len;
+		if (len < CONF_CUT)
+			break;
+	}
+	return v;
 }
 
 size_t

@@ -82,6 +82,12 @@ bool	conf_is_group(struct conf_reader *, const struct config_setting_t *);
 int	conf_word(struct conf_reader *, const struct config_setting_t *,
 	    const char *const *words);
 
+/*
+ * The members of a group of the root, however it was cut: an array to be freed.
+ */
+const struct config_setting_t **conf_members(struct conf_reader *,
+	    const struct config_setting_t *group, size_t *n);
+
 /* "A word or an array of words": a scalar or a group counts as one item. */
 size_t	conf_items(const struct config_setting_t *);
 const struct config_setting_t *conf_item(const struct config_setting_t *,

@@ -85,7 +85,11 @@ conf_target_add(struct conf_reader *r, const config_setting_t *s,
 	if (target_reserved(name, &reserved))
 		conf_error(r, s, "\"%s\" has a meaning of its own in routes; "
 		    "take another name", name);
-	else if (!conf_names_add(&r->targets, name, &value))
+	else if (conf_names_add(&r->targets, name, &value))
+		return;
+	else if (value >> TARGET_SHIFT == (uint32_t)kind)
+		conf_error(r, s, "duplicate setting name");
+	else
 		conf_error(r, s, "there is an upstream \"%s\" too (line %u); "
 		    "routes could not tell them apart", name,
 		    r->conf->upstream[value & ((1u << TARGET_SHIFT) - 1)].line);

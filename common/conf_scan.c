@@ -121,6 +121,8 @@ scan_name(struct scan *s)
 	while (n < max && s->p[n] != '\0' &&
 	    strchr(CONF_NAME_CHARS, s->p[n]) != NULL)
 		n++;
+	if (s->text->nest == 0)
+		s->text->group = s->text->len;
 	if (s->text->nest == 1 && !(n == 4 &&
 	    strncasecmp(s->p, "true", n) == 0) && !(n == 5 &&
 	    strncasecmp(s->p, "false", n) == 0))

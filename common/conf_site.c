@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include <libconfig.h>
@@ -272,17 +273,17 @@ void
 conf_load_sites(struct conf_reader *r, const struct conf_key *k,
     const config_setting_t *s, void *base)
 {
-	const config_setting_t	*group;
+	const config_setting_t	**member, *group;
 	struct conf_site	*site;
 	struct conf		*c = base;
 	size_t			 i;
 
 	if (s == NULL || !conf_is_group(r, s))
 		return;
-	c->nsite = (size_t)config_setting_length(s);
+	member = conf_members(r, s, &c->nsite);
 	c->site = conf_alloc(r->arena, c->nsite, sizeof(*c->site));
 	for (i = 0; i < c->nsite; i++) {
-		group = config_setting_get_elem(s, (unsigned int)i);
+		group = member[i];
 		site = &c->site[i];
 		site->name = conf_strdup(r->arena, config_setting_name(group));
 		site->line = conf_line(r, group);
@@ -292,4 +293,5 @@ conf_load_sites(struct conf_reader *r, const struct conf_key *k,
 		conf_walk(r, k->sub, group, site);
 		check_site(r, group, site);
 	}
+	free(member);
 }

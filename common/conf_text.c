@@ -126,6 +126,7 @@ conf_text_free(struct conf_text *t)
 	free(t->buf);
 	free(t->seg);
 	free(t->name);
+	conf_names_free(&t->cut);
 	free(t);
 }
 
@@ -219,32 +220,7 @@ conf_text_name(struct conf_text *t)
 		if (t->name == NULL)
 			fatal("reallocarray");
 	}
-	t->name[t->nname++] = t->len;
-}
-
-void
-conf_name_turn(char *name, size_t len)
-{
-	size_t	i, j;
-	char	c;
-
-	for (i = 1, j = len; i + 1 < j; i++) {
-		c = name[i];
-		name[i] = name[--j];
-		name[j] = c;
-	}
-}
-
-void
-conf_text_turn(struct conf_text *t)
-{
-	size_t	i;
-	char	*p;
-
-	for (i = 0; i < t->nname; i++) {
-		p = t->buf + t->name[i];
-		conf_name_turn(p, strspn(p, CONF_NAME_CHARS));
-	}
+	t->name[t->nname++] = (struct conf_member){ t->len, t->group };
 }
 
 static bool

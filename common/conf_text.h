@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "conf_arena.h"
+#include "conf_names.h"
 
 /*
  * The text of a configuration with its includes expanded, and which file and
@@ -28,6 +29,11 @@ struct conf_seg {
 	const char	*file;
 };
 
+/* A name in a group of the root: its offset, and that of the group's name. */
+struct conf_member {
+	size_t		 at, group;
+};
+
 struct conf_text {
 	struct conf_arena *arena;	/* of the file names; not owned */
 	char		*buf;		/* NUL-terminated */
@@ -36,8 +42,10 @@ struct conf_text {
 	unsigned int	 nest;		/* brackets open there */
 	struct conf_seg	*seg;
 	size_t		 nseg, segcap;
-	size_t		*name;		/* offsets of conf_text_turn() */
+	size_t		 group;		/* the last name outside of groups */
+	struct conf_member *name;
 	size_t		 nname, namecap;
+	struct conf_names cut;		/* by conf_text_cut() */
 	unsigned int	 cpus;		/* "0 = one per CPU" means this */
 };
 
@@ -56,14 +64,18 @@ int	conf_text_snapshot(const struct conf_text *);
 struct conf_seg conf_text_place(const struct conf_text *, unsigned int out);
 
 /*
- * libconfig compares a new name in a group with each that is there, from its
- * first byte on: two seconds for 10000 sites called site0001 and so on.  It
- * takes half of that when they differ early.  So names in the groups of
- * the root are turned round behind their first letter while it parses.  A
- * second turn undoes the first.
+ * libconfig compares a new name in a group with each that is there: two seconds
+ * for 10,000 sites, in every process.  So a group of the root is cut into
+ * several of CONF_CUT members: "sites = { ...", "}; sites*256 = { ..." and so
+ * on, on the lines that there are.  The text with the cuts, to be freed; NULL
+ * where none is needed.
  */
-void	conf_text_turn(struct conf_text *);
-void	conf_name_turn(char *name, size_t len);
+#define CONF_CUT		256
+#define CONF_CUT_NAME_MAX	512	/* longer names are not cut */
+char	*conf_text_cut(struct conf_text *);
+/* The name of a part after the first; its length without what was added to it,
+ * or 0 for names that are none. */
+size_t	conf_cut_base(const struct conf_text *, const char *name);
 
 /* For the scanner. */
 void	conf_text_append(struct conf_text *, const char *, size_t);

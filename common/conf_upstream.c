@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include <libconfig.h>
@@ -179,17 +180,17 @@ void
 conf_load_upstreams(struct conf_reader *r, const struct conf_key *k,
     const config_setting_t *s, void *base)
 {
-	const config_setting_t	*group;
+	const config_setting_t	**member, *group;
 	struct conf_upstream	*u;
 	struct conf		*c = base;
 	size_t			 i;
 
 	if (s == NULL || !conf_is_group(r, s))
 		return;
-	c->nupstream = (size_t)config_setting_length(s);
+	member = conf_members(r, s, &c->nupstream);
 	c->upstream = conf_alloc(r->arena, c->nupstream, sizeof(*c->upstream));
 	for (i = 0; i < c->nupstream; i++) {
-		group = config_setting_get_elem(s, (unsigned int)i);
+		group = member[i];
 		u = &c->upstream[i];
 		u->name = conf_strdup(r->arena, config_setting_name(group));
 		u->line = u->tls.line = conf_line(r, group);
@@ -198,64 +199,89 @@ conf_load_upstreams(struct conf_reader *r, const struct conf_key *k,
 		if (conf_is_group(r, group))
 			conf_walk(r, k->sub, group, u);
 	}
+	free(member);
 }
 
-static bool
-has_name(const struct conf_strs *names, const char *name)
+/* The names of TLS that ends there which the route gives to an upstream; NULL
+ * for other routes. */
+static struct conf_strs *
+route_names(const struct conf *c, const struct conf_route *route)
 {
-	size_t	i;
+	struct conf_upstream	*u;
+
+	if (route->to.kind != TARGET_UPSTREAM)
+		return NULL;
+	u = &c->upstream[route->to.index];
+	return u->tls_terminate ? &u->tls.names : NULL;
+}
+
+/* Each once, in the order of the routes; "" is none. */
+static void
+drop_repeated(struct conf_strs *names)
+{
+	struct conf_names	 seen = { NULL, 0, 0 };
+	uint32_t		 value = 0;
+	size_t			 i, n = 0;
 
 	for (i = 0; i < names->n; i++)
-		if (strcmp(names->v[i], name) == 0)
-			return true;
-	return false;
+		if (names->v[i][0] != '\0' &&
+		    conf_names_add(&seen, names->v[i], &value))
+			names->v[n++] = names->v[i];
+	names->n = n;
+	conf_names_free(&seen);
 }
 
-/* Those of all routes to it; "" is none. */
+/* Those of all routes to each. */
 static void
-collect_names(struct conf_reader *r, uint32_t upstream)
+collect_names(struct conf_reader *r)
 {
 	const struct conf	*c = r->conf;
-	struct conf_strs	*names = &c->upstream[upstream].tls.names;
 	const struct conf_route	*route;
-	const struct conf_strs	*sni;
-	size_t			 i, max = 0;
+	struct conf_strs	*names;
+	size_t			 i;
 
 	for (route = c->route; route < c->route + c->nroute; route++)
-		max += route->match.sni.n;
-	names->v = conf_alloc(r->arena, max, sizeof(*names->v));
-	for (route = c->route; route < c->route + c->nroute; route++) {
-		sni = &route->match.sni;
-		if (route->to.kind != TARGET_UPSTREAM ||
-		    route->to.index != upstream)
-			continue;
-		for (i = 0; i < sni->n; i++)
-			if (sni->v[i][0] != '\0' && !has_name(names,
-			    sni->v[i]))
-				names->v[names->n++] = sni->v[i];
+		if ((names = route_names(c, route)) != NULL)
+			names->n += route->match.sni.n;
+	for (i = 0; i < c->nupstream; i++) {
+		names = &c->upstream[i].tls.names;
+		names->v = conf_alloc(r->arena, names->n, sizeof(*names->v));
+		names->n = 0;
 	}
+	for (route = c->route; route < c->route + c->nroute; route++) {
+		if ((names = route_names(c, route)) == NULL)
+			continue;
+		for (i = 0; i < route->match.sni.n; i++)
+			names->v[names->n++] = route->match.sni.v[i];
+	}
+	for (i = 0; i < c->nupstream; i++)
+		drop_repeated(&c->upstream[i].tls.names);
 }
 
 void
 conf_upstream_names(struct conf_reader *r, const config_setting_t *root)
 {
-	const config_setting_t	*all;
+	const config_setting_t	*all, **member;
 	const struct conf_site	*tls;
+	size_t			 n;
 	uint32_t		 i;
 
 	all = config_setting_get_member(root, "upstreams");
+	if (r->conf->nupstream == 0)
+		return;
+	member = conf_members(r, all, &n);
+	collect_names(r);
 	for (i = 0; i < r->conf->nupstream; i++) {
 		tls = &r->conf->upstream[i].tls;
 		if (!r->conf->upstream[i].tls_terminate)
 			continue;
-		collect_names(r, i);
 		if (tls->cert_kind == CERT_ACME)
-			conf_acme_names(r, config_setting_get_elem(all, i),
-			    &tls->names);
+			conf_acme_names(r, member[i], &tls->names);
 		if (tls->names.n == 0 && tls->cert_kind != CERT_FILES)
-			conf_error(r, config_setting_get_elem(all, i),
+			conf_error(r, member[i],
 			    "no route with sni leads here: for which name "
 			    "should the certificate be? Add one, or set "
 			    "certificate");
 	}
+	free(member);
 }

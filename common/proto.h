@@ -24,14 +24,16 @@ enum ipc_type {
 	IPC_INBOX_READ,		/* +channel: u32 pool */
 	IPC_INBOX_WRITE,	/* +channel: u32 pool */
 	IPC_DOCROOT,		/* +directory: u32 site */
-	IPC_CERT,		/* +file, chain PEM: u32 conf_holder(), u32 key id */
+	IPC_CERT,		/* +file, chain PEM: u32 conf_holder(), u32 key id;
+				   the same id means the same chain */
 	IPC_KEY,		/* +file, key PEM: u32 key id */
 	IPC_KEYS,		/* +channel: between tlsterm and all keys */
 	IPC_TICKETS,		/* two ticket keys, newest first; see
 				   tlsterm/tickets.h */
 	IPC_SELF_SIGN,		/* +file chain, +file key, to be written:
 				   u16 count, str name ... */
-	IPC_CHECK_PAIR,		/* +file chain, +file key: u16 count,
+	IPC_CHECK_PAIR,		/* +file chain, +file key, or neither for
+				   those of the message before: u16 count,
 				   str name ... */
 	IPC_HISTORY,		/* +file of HISTORY_BYTES */
 	IPC_START,		/* u8 privileged, u8 strict */

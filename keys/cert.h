@@ -9,6 +9,8 @@
 
 #include "common/certinfo.h"
 
+struct pem_reader;
+
 /*
  * The one-shot work: certificates made and checked before a generation starts.
  * Names are those of a site: host names, "*.x", or IP literals.
@@ -37,7 +39,23 @@ GENERAL_NAMES *cert_general_names(const struct cert_names *);
  * chain in the file goes?  why = "" for yes, else one sentence.  Who issued the
  * certificate is not looked at.  The info is complete for what was accepted.
  */
-void	cert_check_pair(int chainfd, int keyfd, const struct cert_names *,
+void	cert_check_pair(struct pem_reader *, int chainfd, int keyfd,
+	    const struct cert_names *, struct cert_info *,
+	    char why[CERT_WHY_MAX]);
+/*
+ * What of that does not depend on the names: `leaf` is NULL where there
+ * is none.
+ */
+struct cert_checked {
+	X509		*leaf;
+	struct cert_info info;
+	char		 wrong[CERT_WHY_MAX];
+};
+void	cert_check_files(struct pem_reader *, int chainfd, int keyfd,
+	    struct cert_checked *);
+void	cert_checked_clear(struct cert_checked *);
+/* The rest: the same as cert_check_pair(). */
+void	cert_check_names(const struct cert_checked *, const struct cert_names *,
 	    struct cert_info *, char why[CERT_WHY_MAX]);
 /* The part of it that is about the leaf alone. */
 void	cert_check_leaf(X509 *, const struct cert_names *,

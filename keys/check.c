@@ -100,6 +100,17 @@ cert_check_leaf(X509 *leaf, const struct cert_names *names,
 		}
 }
 
+void
+cert_check_names(const struct cert_checked *c, const struct cert_names *names,
+    struct cert_info *info, char why[CERT_WHY_MAX])
+{
+	*info = c->info;
+	snprintf(why, CERT_WHY_MAX, "%s", c->wrong);
+	if (c->leaf != NULL && c->wrong[0] == '\0')
+		cert_check_leaf(c->leaf, names, why);
+	ERR_clear_error();
+}
+
 /*
  * What no client of today takes, and no TLS library at its usual level: a
  * signature or key of less than 112 bits of security (SHA-1, RSA 1024).  That a
@@ -135,8 +146,7 @@ check_strength(STACK_OF(X509) *chain, char why[CERT_WHY_MAX])
 }
 
 static void
-check_loaded(STACK_OF(X509) *chain, EVP_PKEY *pkey,
-    const struct cert_names *names, char why[CERT_WHY_MAX])
+check_loaded(STACK_OF(X509) *chain, EVP_PKEY *pkey, char why[CERT_WHY_MAX])
 {
 	X509			*leaf = sk_X509_value(chain, 0);
 	struct signer_key	 k = { NULL, 0, 0 };
@@ -149,30 +159,49 @@ check_loaded(STACK_OF(X509) *chain, EVP_PKEY *pkey,
 		    "first certificate of the chain");
 	else if (signer_try(&k) != SIGN_OK)
 		snprintf(why, CERT_WHY_MAX, "the key does not sign");
-	else if (check_strength(chain, why))
-		cert_check_leaf(leaf, names, why);
-	ERR_clear_error();
+	else
+		check_strength(chain, why);
 }
 
 void
-cert_check_pair(int chainfd, int keyfd, const struct cert_names *names,
-    struct cert_info *info, char why[CERT_WHY_MAX])
+cert_checked_clear(struct cert_checked *c)
+{
+	X509_free(c->leaf);
+	memset(c, 0, sizeof(*c));
+}
+
+void
+cert_check_files(struct pem_reader *r, int chainfd, int keyfd,
+    struct cert_checked *c)
 {
 	STACK_OF(X509)	*chain = NULL;
 	EVP_PKEY	*pkey = NULL;
 	const char	*wrong;
 
-	memset(info, 0, sizeof(*info));
-	why[0] = '\0';
+	cert_checked_clear(c);
 	if ((chain = pem_read_chain(chainfd, &wrong)) == NULL)
-		snprintf(why, CERT_WHY_MAX, "the certificate file %s", wrong);
-	else if ((pkey = pem_read_key(keyfd, &wrong)) == NULL)
-		snprintf(why, CERT_WHY_MAX, "the key file %s", wrong);
+		snprintf(c->wrong, CERT_WHY_MAX, "the certificate file %s",
+		    wrong);
+	else if ((pkey = pem_read_key(r, keyfd, &wrong)) == NULL)
+		snprintf(c->wrong, CERT_WHY_MAX, "the key file %s", wrong);
 	else {
-		check_loaded(chain, pkey, names, why);
-		cert_describe(chain, info);
+		check_loaded(chain, pkey, c->wrong);
+		cert_describe(chain, &c->info);
+		c->leaf = sk_X509_shift(chain);
 		ERR_clear_error();
 	}
 	EVP_PKEY_free(pkey);
 	sk_X509_pop_free(chain, X509_free);
+}
+
+void
+cert_check_pair(struct pem_reader *r, int chainfd, int keyfd,
+    const struct cert_names *names, struct cert_info *info,
+    char why[CERT_WHY_MAX])
+{
+	struct cert_checked	c = { .leaf = NULL };
+
+	cert_check_files(r, chainfd, keyfd, &c);
+	cert_check_names(&c, names, info, why);
+	cert_checked_clear(&c);
 }

@@ -4,6 +4,7 @@
 #include "common/child.h"
 #include "common/sign.h"
 #include "cert.h"
+#include "pem.h"
 #include "signer.h"
 
 /*
@@ -25,7 +26,12 @@ struct keys_chan {
 
 /* Work for master, of a one-shot run. */
 struct keys_job {
-	enum { JOB_CHECK, JOB_SELF_SIGN, JOB_CSR } kind;
+	enum {
+		JOB_CHECK,
+		JOB_CHECK_AGAIN,	/* for other names; without files */
+		JOB_SELF_SIGN,
+		JOB_CSR
+	} kind;
 	struct cert_names names;
 	int		 chain, key;	/* files, read or written; JOB_CSR has
 					   its request in `chain` */
@@ -33,9 +39,11 @@ struct keys_job {
 
 struct keys {
 	struct child	 child;
+	struct pem_reader pem;
 
 	struct keys_job	*job;
 	size_t		 njobs;
+	struct cert_checked checked;	/* the last pair */
 
 	struct keys_entry *entry;	/* in order of id */
 	size_t		 nentries;

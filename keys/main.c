@@ -14,7 +14,7 @@ static const struct ipc_rule keys_rules[] = {
 	    keys_on_channel },
 	{ IPC_SELF_SIGN, CHILD_SETUP, IPC_FD_FILE, 2, 2,	2, NAMES_MAX,
 	    keys_on_self_sign },
-	{ IPC_CHECK_PAIR, CHILD_SETUP, IPC_FD_FILE, 2, 2,	2, NAMES_MAX,
+	{ IPC_CHECK_PAIR, CHILD_SETUP, IPC_FD_FILE, 0, 2,	2, NAMES_MAX,
 	    keys_on_check_pair },
 	{ IPC_MAKE_CSR,	 CHILD_SETUP, IPC_FD_FILE, 2, 2,	2, NAMES_MAX,
 	    keys_on_make_csr },

@@ -77,8 +77,8 @@ add_job(struct keys *k, struct ipc_msg *m, int kind)
 	k->job = j;
 	j = &k->job[k->njobs++];
 	j->kind = kind;
-	j->chain = m->fd[0];
-	j->key = m->fd[1];
+	j->chain = m->nfds > 0 ? m->fd[0] : -1;
+	j->key = m->nfds > 0 ? m->fd[1] : -1;
 	return job_names(m, &j->names) ? 0 : -1;
 }
 
@@ -91,7 +91,15 @@ keys_on_self_sign(void *arg, struct ipc_msg *m)
 int
 keys_on_check_pair(void *arg, struct ipc_msg *m)
 {
-	return add_job(arg, m, JOB_CHECK);
+	struct keys	*k = arg;
+
+	if (m->nfds == 2)
+		return add_job(k, m, JOB_CHECK);
+	if (m->nfds == 0 && k->njobs > 0 &&
+	    k->job[k->njobs - 1].kind <= JOB_CHECK_AGAIN)
+		return add_job(k, m, JOB_CHECK_AGAIN);
+	ipc_close_fds(m);
+	return -1;
 }
 
 /* The key is the first of the files here. */
@@ -122,7 +130,7 @@ job_done(struct keys *k, const char *why, const struct cert_info *info)
 
 /* What was made is looked at like what was found. */
 static void
-job_do(const struct keys_job *j, struct cert_info *info,
+job_do(struct keys *k, const struct keys_job *j, struct cert_info *info,
     char why[CERT_WHY_MAX])
 {
 	const char	*wrong = "";
@@ -133,10 +141,13 @@ job_do(const struct keys_job *j, struct cert_info *info,
 		wrong = make_csr(&j->names, j->chain, j->key);
 	else if (j->kind == JOB_SELF_SIGN)
 		wrong = self_sign(&j->names, j->chain, j->key);
-	if (j->kind != JOB_CSR && *wrong == '\0')
-		cert_check_pair(j->chain, j->key, &j->names, info, why);
-	else
+	if (j->kind == JOB_CSR || *wrong != '\0') {
 		snprintf(why, CERT_WHY_MAX, "%s", wrong);
+		return;
+	}
+	if (j->kind != JOB_CHECK_AGAIN)
+		cert_check_files(&k->pem, j->chain, j->key, &k->checked);
+	cert_check_names(&k->checked, &j->names, info, why);
 }
 
 void
@@ -153,7 +164,7 @@ keys_work(struct keys *k)
 
 	child_confine(&k->child, &jail);
 	for (j = k->job; j < k->job + k->njobs; j++) {
-		job_do(j, &info, why);
+		job_do(k, j, &info, why);
 		job_done(k, why, &info);
 	}
 	exit(0);

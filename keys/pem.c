@@ -62,21 +62,50 @@ no_passphrase(char *buf, int size, int rwflag, void *asked)
 	return -1;
 }
 
+static bool
+reader_open(struct pem_reader *r)
+{
+	if (r->decoder == NULL)
+		r->decoder = OSSL_DECODER_CTX_new_for_pkey(&r->pkey, "PEM",
+		    NULL, NULL, EVP_PKEY_KEYPAIR, NULL, NULL);
+	return r->decoder != NULL && OSSL_DECODER_CTX_set_pem_password_cb(
+	    r->decoder, no_passphrase, &r->asked) == 1;
+}
+
+/* Where the key comes first in the file; NULL where that is not so. */
+static EVP_PKEY *
+read_first(struct pem_reader *r, BIO *bio)
+{
+	r->pkey = NULL;
+	if (reader_open(r) && OSSL_DECODER_from_bio(r->decoder, bio) == 1)
+		return r->pkey;
+	EVP_PKEY_free(r->pkey);
+	return NULL;
+}
+
+void
+pem_reader_clear(struct pem_reader *r)
+{
+	OSSL_DECODER_CTX_free(r->decoder);
+	r->decoder = NULL;
+}
+
 EVP_PKEY *
-pem_read_key(int fd, const char **why)
+pem_read_key(struct pem_reader *r, int fd, const char **why)
 {
 	struct text	 t = { NULL, 0 };
 	EVP_PKEY	*pkey = NULL;
 	BIO		*bio = NULL;
-	int		 asked = 0;
 
+	r->asked = 0;
 	if ((*why = text_read(&t, fd)) != NULL)
 		goto out;
-	if ((bio = BIO_new_mem_buf(t.buf, (int)t.len)) != NULL)
+	if ((bio = BIO_new_mem_buf(t.buf, (int)t.len)) != NULL &&
+	    (pkey = read_first(r, bio)) == NULL && BIO_reset(bio) == 1)
 		pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase,
-		    &asked);
+		    &r->asked);
 	if (pkey == NULL)
-		*why = asked ? "is encrypted, and nobody is there to be asked "
+		*why = r->asked ? "is encrypted, and nobody is there to be asked "
 		    "for the passphrase" : "holds no private key in PEM";
 	ERR_clear_error();
 out:

@@ -1,6 +1,7 @@
 #ifndef L4_PEM_H
 #define L4_PEM_H
 
+#include <openssl/decoder.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -10,8 +11,20 @@
  */
 #define PEM_FILE_MAX	(1024L * 1024)	/* bytes */
 
+/*
+ * What keys are read with.  Begins as zeros and stays where it is.  OpenSSL 3.0
+ * takes ten times as long to look its decoders up as to read a key with them:
+ * who reads many has one for all.
+ */
+struct pem_reader {
+	OSSL_DECODER_CTX *decoder;
+	EVP_PKEY	*pkey;		/* that has just been read */
+	int		 asked;		/* for a passphrase */
+};
+
 /* The first private key; nothing of the file is left in memory. */
-EVP_PKEY *pem_read_key(int fd, const char **why);
+EVP_PKEY *pem_read_key(struct pem_reader *, int fd, const char **why);
+void	pem_reader_clear(struct pem_reader *);
 /* All certificates, in their order; at least one. */
 STACK_OF(X509) *pem_read_chain(int fd, const char **why);
 

@@ -63,7 +63,7 @@ keys_on_key(void *arg, struct ipc_msg *m)
 		ipc_close_fds(m);
 		return -1;
 	}
-	pkey = pem_read_key(m->fd[0], &why);
+	pkey = pem_read_key(&k->pem, m->fd[0], &why);
 	ipc_close_fds(m);
 	if (pkey == NULL)
 		child_fail(&k->child, "key %u: the file %s", id, why);
@@ -82,4 +82,5 @@ keys_forget(struct keys *k)
 		signer_key_clear(&k->entry[--k->nentries].key);
 	free(k->entry);
 	k->entry = NULL;
+	pem_reader_clear(&k->pem);
 }

@@ -24,7 +24,7 @@ open_file(struct generation *g, const struct conf_cert *c, const char *path)
 	struct stat	st;
 	int		fd;
 
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = files_open(&g->pems, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1) {
 		gen_fail(g, "%s:%u: %s: %s", c->file, c->line, path,
 		    strerror(errno));
@@ -33,7 +33,6 @@ open_file(struct generation *g, const struct conf_cert *c, const char *path)
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		gen_fail(g, "%s:%u: %s: not a regular file", c->file, c->line,
 		    path);
-		close(fd);
 		return -1;
 	}
 	return fd;
@@ -55,14 +54,16 @@ same_names(const struct conf_site *a, const struct conf_site *b)
 /* What the running generation made for the same site and names, unless it is
  * time for another. */
 static bool
-cred_keep(const struct generation *g, struct cred *c)
+cred_keep(struct generation *g, struct cred *c)
 {
 	const struct generation	*old = g->master->gen;
 	const struct conf_site	*site = conf_holder(g->conf, c->site);
 	const struct cred	*o;
+	size_t			 i, n = old == NULL ? 0 : old->ncred;
 
-	for (o = old == NULL ? NULL : old->cred;
-	    o != NULL && o < old->cred + old->ncred; o++) {
+	/* Most are where they were, or as far from there as the one before. */
+	for (i = 0; i < n; i++) {
+		o = &old->cred[(g->kept + i) % n];
 		if (o->files != NULL || o->stored || !o->good ||
 		    cert_age(&o->info, time(NULL)) != CERT_GOOD ||
 		    !same_names(conf_holder(old->conf, o->site), site))
@@ -71,6 +72,7 @@ cred_keep(const struct generation *g, struct cred *c)
 		c->key = fcntl(o->key, F_DUPFD_CLOEXEC, 3);
 		c->good = true;
 		c->info = o->info;
+		g->kept = (size_t)(o - old->cred) + 1;
 		return true;
 	}
 	return false;
@@ -95,7 +97,7 @@ cred_stored(const struct generation *g, struct cred *c)
 }
 
 static void
-cred_self_sign(const struct generation *g, struct cred *c)
+cred_self_sign(struct generation *g, struct cred *c)
 {
 	if (cred_keep(g, c))
 		return;
@@ -121,6 +123,26 @@ static size_t
 site_creds(const struct conf_site *s)
 {
 	return s->cert_kind == CERT_FILES ? s->ncert : 1;
+}
+
+/* Files are the same where their descriptors are. */
+void
+cred_link(struct generation *g)
+{
+	struct conf_names	 seen = { NULL, 0, 0 };
+	struct cred		*c;
+	uint32_t		 first;
+
+	for (c = g->cred; c < g->cred + g->ncred; c++) {
+		c->same = first = (uint32_t)(c - g->cred);
+		if (c->files == NULL ||
+		    conf_names_add(&seen, c->files->chain, &first))
+			continue;
+		if (g->cred[first].chain == c->chain &&
+		    g->cred[first].key == c->key)
+			c->same = first;
+	}
+	conf_names_free(&seen);
 }
 
 bool
@@ -150,15 +172,16 @@ cred_open(struct generation *g)
 				return false;
 		}
 	}
+	cred_link(g);
 	return true;
 }
 
 static void
 cred_drop(struct cred *c)
 {
-	if (c->chain != -1)
+	if (c->chain != -1 && c->files == NULL)
 		close(c->chain);
-	if (c->key != -1)
+	if (c->key != -1 && c->files == NULL)
 		close(c->key);
 	while (c->nnames > 0)
 		free(c->name[--c->nnames]);

@@ -126,8 +126,8 @@ gen_open_docroots(struct generation *g)
 		s = &g->conf->site[i];
 		if (s->root == NULL)
 			continue;
-		g->docroot[i] = open(s->root,
-		    O_PATH | O_DIRECTORY | O_CLOEXEC);
+		g->docroot[i] = files_open(&g->roots, s->root,
+		    O_PATH | O_DIRECTORY);
 		if (g->docroot[i] == -1) {
 			gen_fail(g, "%s:%u: site %s: root %s: %s",
 			    g->conf->path, s->line, s->name, s->root,
@@ -374,10 +374,9 @@ gen_free(struct generation *g)
 	cred_close(g);
 	pairs_close(g->pool, g->npool);
 	pairs_close(g->keychan, g->nkeychan);
-	for (i = 0; g->docroot != NULL && i < g->conf->nsite; i++)
-		if (g->docroot[i] != -1)
-			close(g->docroot[i]);
 	free(g->docroot);
+	files_close(&g->roots);
+	files_close(&g->pems);
 	free(g->sock);
 	if (g->snapshot != -1)
 		close(g->snapshot);

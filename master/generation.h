@@ -2,6 +2,7 @@
 #define L4_GENERATION_H
 
 #include "common/certinfo.h"
+#include "files.h"
 #include "master.h"
 #include "proc.h"
 
@@ -25,7 +26,9 @@ struct gen_sock {
 struct cred {
 	uint32_t		 site;		/* conf_holder() */
 	const struct conf_cert	*files;		/* NULL: self-signed */
-	int			 chain, key;
+	int			 chain, key;	/* of files: gen->pems has them */
+	uint32_t		 same;	/* the first with these files: its
+					   index is the key id */
 	bool			 stored;	/* a CA gave it: store.h */
 	char			**name;	/* then: the names it is for */
 	size_t			 nnames;
@@ -61,8 +64,10 @@ struct generation {
 	struct pool	*keychan;	/* per tlsterm: its end, and keys' */
 	size_t		 nkeychan;
 	int		*docroot;	/* per site; -1 = none */
-	struct cred	*cred;		/* the index is the key id */
+	struct files	 roots, pems;	/* of docroot, of cred[].files */
+	struct cred	*cred;
 	size_t		 ncred;
+	size_t		 kept;		/* behind the last one taken over */
 
 	uint64_t	 installs;	/* acme.h, when these were opened */
 	struct proc	 prep;		/* one-shot keys: checks and makes
@@ -117,6 +122,8 @@ bool	publish_open(struct generation *);
 
 /* cred.c: opens the files of every site; false with gen->error. */
 bool	cred_open(struct generation *);
+/* After all are there: which of them are the same. */
+void	cred_link(struct generation *);
 void	cred_close(struct generation *);
 /* A one-shot run of keys works through them; then gen_prepared(). */
 void	cred_prepare(struct generation *);

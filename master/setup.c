@@ -157,7 +157,7 @@ static bool
 make_cert(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 {
 	wr_u32(w, p->gen->cred[i].site);
-	wr_u32(w, (uint32_t)i);
+	wr_u32(w, p->gen->cred[i].same);
 	carry(m, p->gen->cred[i].chain);
 	return true;
 }
@@ -165,9 +165,18 @@ make_cert(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 static bool
 make_key(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 {
+	if (p->gen->cred[i].same != i)
+		return false;
 	wr_u32(w, (uint32_t)i);
 	carry(m, p->gen->cred[i].key);
 	return true;
+}
+
+/* Has it the files of the one before, which the child was sent as well? */
+static bool
+job_as_before(const struct cred *c, size_t i)
+{
+	return i > 0 && c->same != i && c[-1].same == c->same && !c[-1].good;
 }
 
 /* The names of a site, and two files to be checked or to be written. */
@@ -184,6 +193,8 @@ make_job(const struct proc *p, size_t i, struct wr *w, struct ipc_msg *m)
 	wr_u16(w, (uint16_t)(c->stored ? c->nnames : names->n));
 	for (k = 0; k < (c->stored ? c->nnames : names->n); k++)
 		wr_str(w, c->stored ? c->name[k] : names->v[k]);
+	if (job_as_before(c, i))
+		return true;
 	carry(m, c->chain);
 	carry(m, c->key);
 	if (c->files == NULL && !c->stored)

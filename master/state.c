@@ -177,7 +177,13 @@ st_creds(struct state *s, struct generation *g)
 		st_cert_info(s, &g->cred[i].info);
 		ST_ENUM(s, g->cred[i].said);
 		st_u64(s, &g->cred[i].said_at);
+		if (s->walk == WALK_LOAD && g->cred[i].files != NULL) {
+			files_adopt(&g->pems, g->cred[i].chain);
+			files_adopt(&g->pems, g->cred[i].key);
+		}
 	}
+	if (s->walk == WALK_LOAD)
+		cred_link(g);
 }
 
 /* Counters of a program with other counters are not read. */
@@ -267,8 +273,11 @@ st_generation(struct state *s, struct master *m, struct generation *g)
 	st_pools(s, &g->keychan, &g->nkeychan);
 	n = g->conf->nsite;
 	g->docroot = st_array(s, g->docroot, &n, sizeof(*g->docroot));
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		st_fd(s, &g->docroot[i]);
+		if (s->walk == WALK_LOAD)
+			files_adopt(&g->roots, g->docroot[i]);
+	}
 	st_creds(s, g);
 	st_procs(s, g);
 }

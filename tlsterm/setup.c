@@ -68,6 +68,42 @@ on_docroot(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* Where the index of the first certificate of a key is noted. */
+static size_t *
+cert_of_key(struct tlsterm *t, uint32_t key)
+{
+	size_t	n = (size_t)key + 1;
+
+	if (n > t->nkeys) {
+		t->cert_of_key = reallocarray(t->cert_of_key, n,
+		    sizeof(*t->cert_of_key));
+		if (t->cert_of_key == NULL)
+			fatal("reallocarray");
+		memset(t->cert_of_key + t->nkeys, 0, (n - t->nkeys) *
+		    sizeof(*t->cert_of_key));
+		t->nkeys = n;
+	}
+	return &t->cert_of_key[key];
+}
+
+/* Thousands of sites may have one certificate: it is read once. */
+static bool
+cert_get(struct tlsterm *t, struct cert *c, int fd)
+{
+	size_t	*first = cert_of_key(t, c->key);
+
+	if (*first > 0) {
+		cert_share(c, &t->cert[*first - 1]);
+		return true;
+	}
+	if (cert_read(c, fd) == -1) {
+		cert_free(c);
+		return false;
+	}
+	*first = t->ncert + 1;
+	return true;
+}
+
 static int
 on_cert(void *arg, struct ipc_msg *m)
 {
@@ -86,10 +122,8 @@ on_cert(void *arg, struct ipc_msg *m)
 	c->key = rd_u32(&r);
 	if (t->child.conf != NULL && c->site < conf_nholders(t->child.conf)) {
 		rc = 0;
-		if (cert_read(c, m->fd[0]) == 0)
+		if (cert_get(t, c, m->fd[0]))
 			t->ncert++;
-		else
-			cert_free(c);
 	}
 	ipc_close_fds(m);
 	return rc;
@@ -201,7 +235,9 @@ setup_finish(struct tlsterm *t)
 		cert_free(&t->cert[i]);
 	}
 	free(t->cert);
+	free(t->cert_of_key);
 	t->cert = NULL;
-	t->ncert = 0;
+	t->cert_of_key = NULL;
+	t->ncert = t->nkeys = 0;
 	setup_responder(t);
 }

@@ -199,6 +199,15 @@ cert_read(struct cert *c, int fd)
 }
 
 void
+cert_share(struct cert *c, const struct cert *o)
+{
+	c->leaf = o->leaf;
+	if (X509_up_ref(c->leaf) != 1 ||
+	    (c->chain = X509_chain_up_ref(o->chain)) == NULL)
+		fatalx("out of memory");
+}
+
+void
 cert_free(struct cert *c)
 {
 	X509_free(c->leaf);

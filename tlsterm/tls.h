@@ -22,6 +22,8 @@ struct cert {
 
 /* Reads a PEM chain; 0, or -1 where there is no certificate in it. */
 int	cert_read(struct cert *, int fd);
+/* The same as another has, which may go before it. */
+void	cert_share(struct cert *, const struct cert *);
 void	cert_free(struct cert *);
 
 /*

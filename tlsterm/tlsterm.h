@@ -31,6 +31,9 @@ struct tlsterm {
 	/* from master, until the sites are made of it */
 	struct cert		*cert;
 	size_t			 ncert;
+	size_t			*cert_of_key;	/* by id: index + 1 of the
+						   first, 0 for none */
+	size_t			 nkeys;
 	int			*root;		/* of each site, or -1 */
 	int			 keys_fd;
 	const struct challenges	*challenges;

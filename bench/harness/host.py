@@ -1,11 +1,29 @@
 """Processes and the machine: groups of them, CPU, memory, ports."""
 import os
 import re
+import resource
 import signal
 import socket
 import time
 
 from .common import state
+
+
+def raise_nofile():
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200000, 200000))
+    except (ValueError, OSError):
+        pass
+    n = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
+    state.nofile = n
+
+
+def pin(how):
+    n = os.cpu_count()
+    state.subject_cpus = state.load_cpus = list(range(n))
+    if how == "split" and n > 1:
+        state.subject_cpus, state.load_cpus = [n - 1], [0]
 
 
 def free_port():

@@ -1,7 +1,10 @@
 """The namespace, the files and the backend of a run."""
+import atexit
+import ctypes
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +14,7 @@ from .common import BIN, SNI_A, SNI_B, state
 from .host import Group, free_port
 
 PAGE = 102400
+PR_SET_CHILD_SUBREAPER = 36
 MAKE_FILES = """
 set -e
 cd "$1"
@@ -109,3 +113,12 @@ def cleanup():
         g.drop()
     if state.tmp:
         shutil.rmtree(state.tmp, ignore_errors=True)
+
+
+def end_by_itself():
+    """What was started ends with us, whatever ends us."""
+    atexit.register(cleanup)
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(sig, lambda *_: sys.exit(130))
+    # subjects that become daemons are our children then
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -217,6 +217,17 @@ build_ch(
 #undef EXT
 #undef END
 }
+/* One of n names: the pattern with a number in the place of its '#'. */
+static inline const char *
+pick_name(char *dst, size_t size, const char *pattern, unsigned n)
+{
+	size_t at = strcspn(pattern, "#");
+	if (n == 0 || pattern[at] == 0)
+		return pattern;
+	snprintf(dst, size, "%.*s%u%s", (int)at, pattern,
+	    (unsigned)rand() % n, pattern + at + 1);
+	return dst;
+}
 /* Re-cut one handshake record into records of at most n payload bytes. */
 static inline size_t
 refragment(const unsigned char *in, size_t len, unsigned char *out, size_t n)

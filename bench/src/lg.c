@@ -1,9 +1,10 @@
 /* Part A load generator. Prints one JSON object on stdout. Subcommands:
- *  rate PORT CONC SECS SNI EXPECT PQ   connections/s
+ *  rate PORT CONC SECS SNI EXPECT PQ [NAMES]   connections/s; with NAMES each
+ * asks for one of so many, a number in the place of the '#' of SNI
  *  frag PORT SNI EXPECT N              odd ClientHello deliveries, per variant
  * counts bulk PORT CONC SECS SNI down|up     throughput ping PORT CONC SECS SNI
- * 64-byte round trips idle PORT N SNI                     opens N, prints READY
- * line, holds until stdin EOF/line */
+ * 64-byte round trips idle PORT N SNI [SECS]              opens N, prints READY
+ * line, holds until stdin EOF/line, 60 s or SECS */
 #include "common.h"
 #include <poll.h>
 static unsigned char ch[70000], alt[90000];
@@ -18,9 +19,12 @@ typedef struct {
 } cn;
 
 static int
-rate(int port, int conc, double secs, const char *sni, int expect, int pq)
+rate(int port, int conc, double secs, const char *sni, int expect, int pq,
+    unsigned names)
 {
-	chn = build_ch(ch, pq ? 1800 : 517, sni, 'R', pq, 0);
+	char name[256];
+	if (names == 0)
+		chn = build_ch(ch, pq ? 1800 : 517, sni, 'R', pq, 0);
 	cn *cs = calloc((size_t)conc, sizeof *cs);
 	hist *h = calloc(1, sizeof *h);
 	int ep = epoll_create1(0);
@@ -32,6 +36,11 @@ rate(int port, int conc, double secs, const char *sni, int expect, int pq)
 	do {                                                         \
 		(c)->t0 = now_ns();                                  \
 		(c)->got = 0;                                        \
+		if (names > 0)                                       \
+			chn = build_ch(ch, pq ? 1800 : 517,          \
+			    pick_name(name, sizeof name, sni,        \
+				names),                              \
+			    'R', pq, 0);                             \
 		(c)->fd = conn_lo(port, 1);                          \
 		if ((c)->fd < 0) {                                   \
 			cfail++;                                     \
@@ -396,7 +405,7 @@ ping(int port, int conc, double secs, const char *sni)
 	return 0;
 }
 static int
-idle(int port, int n, const char *sni)
+idle(int port, int n, const char *sni, int hold)
 {
 	chn = build_ch(ch, 517, sni, 'I', 0, 0);
 	int *fds = calloc((size_t)n, sizeof *fds), ok = 0;
@@ -428,7 +437,7 @@ idle(int port, int n, const char *sni)
 	    (double)(now_ns() - t0) / 1e9);
 	fflush(stdout);
 	char b[16];
-	alarm(60);
+	alarm((unsigned)hold);
 	if (read(0, b, sizeof b) < 0) {
 	}
 	return 0;
@@ -444,7 +453,8 @@ main(int argc, char **argv)
 	int port = atoi(argv[2]);
 	if (!strcmp(argv[1], "rate") && argc >= 8)
 		return rate(port, atoi(argv[3]), atof(argv[4]), argv[5],
-		    atoi(argv[6]), atoi(argv[7]));
+		    atoi(argv[6]), atoi(argv[7]),
+		    argc > 8 ? (unsigned)atoi(argv[8]) : 0);
 	if (!strcmp(argv[1], "frag") && argc >= 7)
 		return frag(
 		    port, argv[3], atoi(argv[4]), atoi(argv[5]), atoi(argv[6]));
@@ -454,7 +464,8 @@ main(int argc, char **argv)
 	if (!strcmp(argv[1], "ping") && argc >= 6)
 		return ping(port, atoi(argv[3]), atof(argv[4]), argv[5]);
 	if (!strcmp(argv[1], "idle") && argc >= 5)
-		return idle(port, atoi(argv[3]), argv[4]);
+		return idle(port, atoi(argv[3]), argv[4],
+		    argc > 5 ? atoi(argv[5]) : 60);
 	fprintf(stderr, "bad args\n");
 	return 2;
 }

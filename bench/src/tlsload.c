@@ -1,5 +1,6 @@
 /* Part B load generator (OpenSSL). Subcommands:
- *  hs PORT CONC SECS SNI full|resume   handshakes/s; client closes with
+ *  hs PORT CONC SECS SNI full|resume [NAMES]   handshakes/s, with NAMES as lg
+ * rate has them; client closes with
  * close_notify and waits for EOF idle PORT N SNI PATH                N
  * keep-alive connections after one GET each; holds until stdin line first PORT
  * SECS SNI PATH             latency of connect + handshake + first byte of a
@@ -155,8 +156,10 @@ hs_done(cn *c)
 	c->st = 1;
 }
 static int
-hs(int port, int conc, double secs, const char *sni, int resume)
+hs(int port, int conc, double secs, const char *sni, int resume,
+    unsigned names)
 {
+	char name[256];
 	if (resume) {
 		for (int i = 0; i < 3 && !sess; i++)
 			visit(port, sni, NULL);
@@ -183,7 +186,9 @@ hs(int port, int conc, double secs, const char *sni, int resume)
 		}                                            \
 		(c)->s = SSL_new(cx);                        \
 		SSL_set_fd((c)->s, (c)->fd);                 \
-		SSL_set_tlsext_host_name((c)->s, sni);       \
+		SSL_set_tlsext_host_name((c)->s,             \
+		    pick_name(name, sizeof name, sni,        \
+			names));                             \
 		if (resume)                                  \
 			SSL_set_session((c)->s, sess);       \
 		live++;                                      \
@@ -354,7 +359,8 @@ main(int argc, char **argv)
 		int r = !strcmp(argv[6], "resume");
 		if (r)
 			SSL_CTX_sess_set_new_cb(cx, newsess);
-		return hs(port, atoi(argv[3]), atof(argv[4]), argv[5], r);
+		return hs(port, atoi(argv[3]), atof(argv[4]), argv[5], r,
+		    argc > 7 ? (unsigned)atoi(argv[7]) : 0);
 	}
 	if (!strcmp(argv[1], "idle") && argc >= 6)
 		return idle(port, atoi(argv[3]), argv[4], argv[5]);

@@ -340,6 +340,44 @@ class TestSelfSigned(CertCase):
             del c["days_left"]
         return doc
 
+    def test_CE6_one_pair_for_many_sites(self):
+        """The files are opened once, and every site has them, whatever
+        process starts anew, and over reloads and upgrades."""
+        names = ["s%d.cert.example" % i for i in range(8)]
+        wild = self.ca.make("wild", ["*.cert.example", "cert.example"])
+        own = self.ca.make("own", ["s3.cert.example"])
+        conf = self.conf(wild)
+        for i, name in enumerate(names):
+            conf["sites"]["s%d" % i] = {
+                "names": [name], "root": self.dir + "/root",
+                "certificate": own if i == 3 else wild}
+        d = self.start(conf)
+        before = len(os.listdir("/proc/%d/fd" % d.pid))
+
+        def check():
+            for name in names:
+                self.assertEqual(
+                    self.pem(own if name == names[3] else wild),
+                    self.served(name), name)
+        check()
+        for role in "keys", "tlsterm":
+            for pid in d.pids(role):
+                os.kill(pid, 9)
+                poll(lambda: pid not in d.pids(role))
+            poll(lambda: d.pids(role))
+            check()
+        for act in "reload", "upgrade", "reload":
+            self.assertTrue(d.ask(act)["ok"])
+            poll(lambda: len(d.status()["generations"]) == 1)
+            check()
+        poll(lambda: len(os.listdir("/proc/%d/fd" % d.pid)) <= before)
+        conf["sites"]["bad"] = {"names": ["x.other.example"],
+                                "redirect": "https://cert.example/",
+                                "certificate": wild}
+        harness.write_conf(d.conf_path, d.complete(conf))
+        self.assertIn("is not for x.other.example", d.ask("reload")["error"])
+        check()
+
     def test_CE6_files_over_a_failed_upgrade(self):
         """It still knows when they expire, and says so."""
         for late in 6, 30, 90:

@@ -208,12 +208,18 @@ START_TEST(test_one_shot)
 	run_start(&r);
 	say_job(&r, IPC_CHECK_PAIR, "a.example", chain[0], key[0]);
 	say_job(&r, IPC_CHECK_PAIR, "a.example", chain[0], key[1]);
+	say_job(&r, IPC_CHECK_PAIR, "a.example", -1, -1);
 	say_job(&r, IPC_CHECK_PAIR, "b.example", chain[2], key[2]);
+	say_job(&r, IPC_CHECK_PAIR, "a.example", -1, -1);
+	say_job(&r, IPC_CHECK_PAIR, "c.example", -1, -1);
 	run_go(&r);
 	run_hear_done(&r, "");
-	run_hear_done(&r, "the key does not belong to the first certificate "
-	    "of the chain");
+	for (i = 0; i < 2; i++)
+		run_hear_done(&r, "the key does not belong to the first "
+		    "certificate of the chain");
 	run_hear_done(&r, "the certificate is not for b.example");
+	run_hear_done(&r, "");
+	run_hear_done(&r, "the certificate is not for c.example");
 	run_end(&r, 0);
 	for (i = 0; i < MANY; i++) {
 		close(chain[i]);
@@ -349,6 +355,14 @@ START_TEST(test_wrong_message)
 		say(&r, IPC_KEY, "\0\0\0\0\0", 5, fd, -1);
 	else if (_i == 1)
 		say(&r, IPC_KEYS, NULL, 0, fd, -1);
+	else if (_i == 2)		/* which files? */
+		say_job(&r, IPC_CHECK_PAIR, "a.example", -1, -1);
+	else if (_i == 3)
+		say_job(&r, IPC_CHECK_PAIR, "a.example", fd, -1);
+	else if (_i == 4) {
+		say_job(&r, IPC_SELF_SIGN, "a.example", fd, fd);
+		say_job(&r, IPC_CHECK_PAIR, "a.example", -1, -1);
+	}
 	else
 		say(&r, IPC_SELF_SIGN, "\1\0\5\0ab", 6, fd, fd);
 	run_end(&r, 1);
@@ -366,7 +380,7 @@ main(void)
 	tcase_add_test(tc, test_one_shot);
 	tcase_add_loop_test(tc, test_serve, 0, 2);
 	tcase_add_loop_test(tc, test_bad_key, 0, 2);
-	tcase_add_loop_test(tc, test_wrong_message, 0, 3);
+	tcase_add_loop_test(tc, test_wrong_message, 0, 6);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }

@@ -15,6 +15,8 @@
 
 #define YEAR	(365L * 86400)
 
+static struct pem_reader	reader;
+
 /* What a server signs, as bytes of exactly the size: ASan sees an overread. */
 struct tbs {
 	uint8_t	*p;
@@ -315,7 +317,7 @@ START_TEST(test_self_sign)
 	kfd = memfd_create("key", 0);
 	ck_assert_int_eq(pem_write(cfd, chain), 0);
 	ck_assert_int_eq(pem_write(kfd, key), 0);
-	cert_check_pair(cfd, kfd, &names, &info, why);
+	cert_check_pair(&reader, cfd, kfd, &names, &info, why);
 	ck_assert_str_eq(why, "");
 
 	ck_assert_ptr_nonnull(sk = pem_read_chain(cfd, &wrong));
@@ -492,7 +494,7 @@ check_files(int cfd, int kfd, const char *want)
 	struct cert_info	 info;
 	char			 why[CERT_WHY_MAX];
 
-	cert_check_pair(cfd, kfd, &names, &info, why);
+	cert_check_pair(&reader, cfd, kfd, &names, &info, why);
 	ck_assert_str_eq(why, want);
 	/* the error queue is the next one's */
 	ck_assert_uint_eq(ERR_peek_error(), 0);
