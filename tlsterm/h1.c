@@ -83,7 +83,7 @@ h1_put(struct run *r, const char *p, size_t n)
 {
 	enum io_result	res;
 
-	r->budget -= n < r->budget ? n : r->budget;
+	run_spend(r, n);
 	if (io_write(r->io, p, n) != IO_OK)
 		return H1_BROKEN;
 	if (r->h->body.left == 0)
@@ -192,7 +192,7 @@ h1_request(struct run *r, size_t len)
 
 	s->inoff += len;
 	r->h->scanned = 0;
-	r->budget -= REQUEST_COST < r->budget ? REQUEST_COST : r->budget;
+	run_spend(r, REQUEST_COST);
 	site_respond(s->sites, r->o, &s->req, &s->res);
 	if (s->res.upstream != -1)
 		return h1_forward_begin(r);
@@ -260,6 +260,7 @@ h1_receive(struct run *r)
 	    &n)) {
 	case IO_OK:
 		s->inlen += n;
+		run_spend(r, n + H1_READ_COST);
 		return GO_ON;
 	case IO_EOF:
 		return H1_GONE;

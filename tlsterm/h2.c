@@ -99,6 +99,12 @@ h2_save(struct h2 *h)
 	return true;
 }
 
+static void
+h2_spend(struct h2 *h, size_t n)
+{
+	h->budget -= n < h->budget ? n : h->budget;
+}
+
 static enum h1_result
 h2_flush(struct h2 *h, struct io *io)
 {
@@ -120,7 +126,7 @@ h2_put(struct h2 *h, struct io *io)
 	size_t			 n = s->outlen;
 
 	s->outlen = 0;
-	h->budget -= n < h->budget ? n : h->budget;
+	h2_spend(h, n);
 	if (n > 0 && io_write(io, s->out, n) != IO_OK)
 		return H1_BROKEN;
 	return n < FLUSH_AFTER ? GO_ON : h2_flush(h, io);
@@ -214,6 +220,7 @@ h2_receive(struct h2 *h, struct io *io)
 	default:
 		return H1_IDLE;
 	}
+	h2_spend(h, len + H1_READ_COST);
 	h2_watch(h, buf, len);
 	if (h->doom == 0 && (n = nghttp2_session_mem_recv(h->session, buf,
 	    len)) < 0)
