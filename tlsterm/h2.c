@@ -203,7 +203,7 @@ static enum h1_result
 h2_receive(struct h2 *h, struct io *io)
 {
 	uint8_t	*buf = (uint8_t *)h->s->h1->in;
-	size_t	 len;
+	size_t	 len, part;
 	ssize_t	 n;
 
 	if (io->eof)
@@ -221,10 +221,12 @@ h2_receive(struct h2 *h, struct io *io)
 		return H1_IDLE;
 	}
 	h2_spend(h, len + H1_READ_COST);
-	h2_watch(h, buf, len);
-	if (h->doom == 0 && (n = nghttp2_session_mem_recv(h->session, buf,
-	    len)) < 0)
-		h2_doom(h, h2_refusal(n));
+	for (; len > 0 && h->doom == 0; buf += part, len -= part) {
+		part = h2_watch(h, buf, len);
+		if (h->doom == 0 && (n = nghttp2_session_mem_recv(h->session,
+		    buf, part)) < 0)
+			h2_doom(h, h2_refusal(n));
+	}
 	return h->doom != 0 ? h2_end(h, io, h->doom) : GO_ON;
 }
 

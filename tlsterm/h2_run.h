@@ -99,8 +99,9 @@ struct h2 {
 void	h2_session_setup(struct h2_server *);
 /* Makes h->session, with our SETTINGS under way; -1 without memory. */
 int	h2_session_open(struct h2 *);
-/* Looks at what the library is about to get. */
-void	h2_watch(struct h2 *, const uint8_t *p, size_t n);
+/* Looks at what the library is to get next, of n bytes: the head of a frame, or
+ * what follows one.  How many these are. */
+size_t	h2_watch(struct h2 *, const uint8_t *p, size_t n);
 /* After the callbacks: the connection is to end, with this error.  The first
  * one counts. */
 void	h2_doom(struct h2 *, uint32_t error);
