@@ -248,7 +248,7 @@ START_TEST(test_answer)
 	ck_assert(form_answer(f, &again));
 	ck_assert_int_eq(again.status, 200);
 	ck_assert_uint_eq(again.nfields, 2);
-	ck_assert(str_eq(again.field[1].name, STR("X-Number")) &&
+	ck_assert(str_eq(again.field[1].name, STR("x-number")) &&
 	    str_eq(again.field[1].value, STR("7")));
 	ck_assert(str_eq(again.ready, STR("Server: l4mux\r\nETag: \"x\"\r\n"
 	    "X-Number: 7\r\nContent-Length: 1000\r\n")));
