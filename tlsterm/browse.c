@@ -14,6 +14,7 @@
 #include "listing.h"
 
 #define DIR_BUF		(32 * 1024)
+#define NAME_COST	1024	/* of work, as bytes */
 #define READ_MAX	(10 * BROWSE_MAX)	/* names looked at */
 
 /* A directory being read. */
@@ -149,6 +150,7 @@ dir_list(const struct sites *ss, const struct site *s, const struct file *f,
 	l.v = d.v;
 	l.n = d.n;
 	l.more = d.more;
+	ss->cache->spent += d.seen * NAME_COST;
 	if (!d.bad)
 		b = dir_page(ss, &l);
 	for (i = 0; i < d.n; i++)

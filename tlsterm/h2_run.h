@@ -84,6 +84,8 @@ struct h2 {
 	struct http2_head	 head;
 	int32_t			 collecting;	/* stream it is for; 0 = none */
 	char			*saved;		/* of it, between runs */
+	uint8_t			*rest;		/* was read in an earlier run */
+	uint32_t		 restlen;
 
 	enum h2_drain		 drain;
 	uint64_t		 noticed;
@@ -93,6 +95,12 @@ struct h2 {
 	bool			 over;		/* all is said */
 	bool			 error, late;
 };
+
+static inline void
+h2_spend(struct h2 *h, size_t n)
+{
+	h->budget -= n < h->budget ? n : h->budget;
+}
 
 /* h2_session.c */
 /* The callbacks, and what else all sessions have in common. */

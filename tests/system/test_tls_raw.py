@@ -1,6 +1,7 @@
 """TL*: what no TLS library sends, and what it must not cost."""
 
 import fcntl
+import itertools
 import os
 import signal
 import socket
@@ -193,6 +194,7 @@ class TestHandshake(RawCase):
 class TestTurns(RawCase):
     """One process, so that whoever waits there waits for the other."""
     more = {"processes": {"worker": 1, "tlsterm": 1, "keys": 1}}
+    count = itertools.count()
 
     def end_of(self, c, data):
         """Sends what the kernel keeps until it is read, and the end."""
@@ -233,6 +235,29 @@ class TestTurns(RawCase):
                    ">BBI", h2wire.DATA, 0, 1))
         self.assertTrue(self.flooded(c, b"".join(
             c.record(b"a") for i in range(2500))))
+
+
+    def names(self):
+        """Files that nobody has asked for: they are read and hashed."""
+        for i in range(4):
+            name = "cold-%d.bin" % next(self.count)
+            with open(os.path.join(self.root, name), "wb") as f:
+                f.truncate(600_000)
+            yield b"/" + name.encode()
+
+    def test_P9_requests_one_after_the_other(self):
+        """A few bytes ask for work that others would have to wait for."""
+        c = self.client()
+        self.assertTrue(self.flooded(c, c.record(b"".join(
+            b"HEAD %s HTTP/1.1\r\nHost: blog.example\r\n\r\n" % name
+            for name in self.names()))))
+        c = self.client(alpn=("h2",))
+        c.send(h2wire.PREFACE + h2wire.frame(h2wire.SETTINGS))
+        self.assertTrue(self.flooded(c, c.record(b"".join(
+            h2wire.frame(h2wire.HEADERS, h2wire.END_HEADERS |
+                         h2wire.END_STREAM, 1 + 2 * i,
+                         h2wire.block(h2wire.head(name, method=b"HEAD")))
+            for i, name in enumerate(self.names())))))
 
 
 class TestRecords(RawCase):
