@@ -47,7 +47,7 @@ struct form {
 	TAILQ_ENTRY(form)	 job;		/* if queued */
 	struct entry		*entry;
 	enum form_state		 state;
-	bool			 queued;
+	bool			 queued, making;
 	uint32_t		 asked;
 	struct file_id		 beside;	/* FORM_BESIDE */
 	struct blob		*body;		/* NULL: in its file */

@@ -22,7 +22,7 @@ form_beside(struct entry *e, const struct accept *a, unsigned int least)
 static void
 form_queue(struct cache *c, struct form *f)
 {
-	if (f->queued || !f->entry->kept || c->work == NULL)
+	if (f->queued || f->making || !f->entry->kept || c->work == NULL)
 		return;
 	f->queued = true;
 	TAILQ_INSERT_TAIL(&c->jobs, f, job);
