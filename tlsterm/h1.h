@@ -63,8 +63,8 @@ struct h1 {
 	bool		 error;		/* the client broke the rules */
 };
 
-/* Of what one connection may do in its turn: a read, beside its bytes.  A record
- * may hold but one. */
+/* Of what one connection may do in its turn: a read, beside its bytes.  A
+ * record may hold but one. */
 #define H1_READ_COST	512
 
 enum h1_result {
