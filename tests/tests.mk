@@ -20,6 +20,7 @@ UNIT_OBJ_request_test = $(call role_objs,metrics/request)
 UNIT_OBJ_history_test = $(call role_objs,metrics/history)
 UNIT_OBJ_challenge_test = $(call role_objs,worker/challenge)
 UNIT_OBJ_acme_wire_test = $(call role_objs,master/ledger)
+UNIT_OBJ_hook_test = $(call role_objs,master/hook)
 UNIT_OBJ_ledger_test = $(call role_objs,master/ledger)
 UNIT_OBJ_store_test = $(call role_objs,master/store)
 UNIT_OBJ_acme_test = $(call role_objs,acme/jws acme/http_url acme/talk \
