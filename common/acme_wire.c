@@ -4,6 +4,8 @@
 #include "acme_wire.h"
 #include "log.h"
 
+#define HASH_LEN	43
+
 void
 acme_job_write(struct wr *w, const struct acme_job *j)
 {
@@ -52,6 +54,27 @@ acme_offer_write(struct wr *w, const struct challenge *c)
 	wr_str(w, c->proof);
 }
 
+/* SHA-256 in base64url. */
+static bool
+is_hash(const char *s)
+{
+	return strlen(s) == HASH_LEN && challenge_token_valid(s, HASH_LEN);
+}
+
+/* RFC 8555 8.1 and 8.4 */
+static bool
+is_proof(const struct challenge *c)
+{
+	size_t	n = strlen(c->token);
+
+	if (!challenge_token_valid(c->token, n))
+		return false;
+	if (c->kind == CHALLENGE_DNS)
+		return is_hash(c->proof);
+	return strncmp(c->proof, c->token, n) == 0 && c->proof[n] == '.' &&
+	    is_hash(c->proof + n + 1);
+}
+
 bool
 acme_offer_read(struct rd *r, struct challenge *c)
 {
@@ -60,7 +83,7 @@ acme_offer_read(struct rd *r, struct challenge *c)
 	rd_str(r, c->token, sizeof(c->token));
 	rd_str(r, c->proof, sizeof(c->proof));
 	return rd_done(r) && c->kind > CHALLENGE_NONE &&
-	    c->kind < CHALLENGE__MAX;
+	    c->kind < CHALLENGE__MAX && is_proof(c);
 }
 
 void
@@ -89,5 +112,6 @@ acme_done_read(struct rd *r, struct acme_done *d)
 		if (*p < ' ' || *p >= 0x7f)
 			*p = '?';
 	return rd_done(r) && d->outcome < ACME_OUTCOME__MAX &&
-	    d->challenge < CHALLENGE__MAX && d->from <= d->to;
+	    d->challenge < CHALLENGE__MAX && d->from <= d->to &&
+	    d->to <= ACME_TIME_MAX;
 }

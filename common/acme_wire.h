@@ -12,6 +12,7 @@
 #define ACME_TEXT_MAX	400	/* of an error, with its end */
 #define ACME_CHAIN_MAX	131072	/* bytes of a chain, over all messages */
 #define ACME_PIECE_MAX	8192	/* of it in one message */
+#define ACME_TIME_MAX	UINT64_C(253402300799)	/* the last of year 9999 */
 
 enum acme_kind {
 	ACME_ORDER,		/* a certificate for the names */
@@ -39,6 +40,8 @@ bool	acme_job_read(struct rd *, struct acme_job *);
 
 /* IPC_ACME_OFFER: u8 kind, str name, str token, str proof. */
 void	acme_offer_write(struct wr *, const struct challenge *);
+/* False also where token or proof have not the form that RFC 8555 8 gives
+ * them: they go to programs of the administrator's, and to whoever asks. */
 bool	acme_offer_read(struct rd *, struct challenge *);
 
 enum acme_outcome {

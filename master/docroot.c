@@ -12,7 +12,9 @@
 #define LOOK_PERIOD	(300 * NSEC_PER_MSEC)
 #define LOOKS		2000	/* sites at a time */
 #define AGAIN_MIN	NSEC_PER_SEC
-#define AGAIN_MAX	(60 * NSEC_PER_SEC)
+#define AGAIN_MAX	(60 * NSEC_PER_SEC)	/* what failed */
+#define SOON_MAX	(10 * NSEC_PER_SEC)	/* what comes again and again */
+#define CALM		4	/* pauses without any: from the start again */
 
 /* Is there another directory than the one that is served?  While there is
  * none, as between two renames, that one is as good as any. */
@@ -44,6 +46,20 @@ docroot_look(struct master *m)
 	return NULL;
 }
 
+/* How long the next is to wait.  Whoever owns a site may switch its root all
+ * the time, and each time all processes are started anew. */
+static uint64_t
+docroot_pause(const struct docroots *d, bool failed, uint64_t now)
+{
+	uint64_t	max = failed ? AGAIN_MAX : SOON_MAX, pause;
+
+	if (d->tried == 0 ||
+	    (!failed && now - d->began >= CALM * d->pause))
+		return AGAIN_MIN;
+	pause = 2 * d->pause;
+	return pause < max ? pause : max;
+}
+
 /* Not at once again: it may have failed, or be one of many. */
 static void
 docroot_renew(struct master *m, const struct conf_site *s)
@@ -54,10 +70,9 @@ docroot_renew(struct master *m, const struct conf_site *s)
 	if (now < d->again)
 		return;
 	/* What was begun the last time has come into force, or failed. */
-	d->pause = d->tried != m->gen->id ? AGAIN_MIN : 2 * d->pause;
-	if (d->pause > AGAIN_MAX)
-		d->pause = AGAIN_MAX;
+	d->pause = docroot_pause(d, d->tried == m->gen->id, now);
 	d->tried = m->gen->id;
+	d->began = now;
 	d->again = now + d->pause;
 	log_info("site %s: root %s is another directory now", s->name,
 	    s->root);

@@ -58,6 +58,14 @@ hook_exec(const struct hook *h, char *const argv[])
 	fatal("%s", argv[0]);
 }
 
+/* With all that it has started; before setsid(2) it is alone. */
+static void
+hook_kill(const struct hook *h)
+{
+	if (kill(-h->pid, SIGKILL) == -1)
+		kill(h->pid, SIGKILL);
+}
+
 static void
 hook_late(struct ev_timer *t)
 {
@@ -65,7 +73,7 @@ hook_late(struct ev_timer *t)
 
 	log_warnx("hook (pid %d): still runs after %d seconds: ending it",
 	    (int)h->pid, HOOK_SECONDS);
-	kill(-h->pid, SIGKILL);
+	hook_kill(h);
 }
 
 bool
@@ -93,7 +101,7 @@ hook_stop(struct hook *h)
 {
 	if (h->pid == 0)
 		return;
-	kill(-h->pid, SIGKILL);
+	hook_kill(h);
 	ev_timer_cancel(h->master->ev, &h->timer);
 	h->pid = 0;
 }

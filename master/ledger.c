@@ -32,13 +32,21 @@ enum { F_ISSUED, F_VALID_FROM, F_VALID_TO, F_FAILING, F_FAILURES, F_NEXT,
 	F_REHEARSE, F_UNTOLD, F_FAILED };
 #define FIELDS	(F_FAILED + LEDGER_FAILURES)
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 static void
 to_fields(const struct ledger *l, struct field f[FIELDS])
 {
 	int	i;
 
 	f[F_ISSUED] = (struct field){ "issued", l->issued };
-	f[F_VALID_FROM] = (struct field){ "valid_from", l->valid_from };
+	/* A number of the file has no sign. */
+	f[F_VALID_FROM] = (struct field){ "valid_from",
+	    later(l->valid_from, 0) };
 	f[F_VALID_TO] = (struct field){ "valid_to", l->valid_to };
 	f[F_FAILING] = (struct field){ "failing", l->failing };
 	f[F_FAILURES] = (struct field){ "failures", l->failures };
@@ -141,12 +149,6 @@ ledger_parse(struct ledger *l, const char *text)
 	}
 	memcpy(l->error, p, n);
 	return true;
-}
-
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
 }
 
 /* A point of the window that the CA suggests, or where renew_at is; a little

@@ -45,6 +45,7 @@ struct docroots {
 	size_t		 next;		/* site to look at */
 	uint32_t	 tried;		/* generation in force when a new one
 					   was begun; 0: none was */
+	uint64_t	 began;		/* ns, that one */
 	uint64_t	 again, pause;	/* ns: none before, and how long it had
 					   to wait */
 };

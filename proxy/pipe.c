@@ -74,7 +74,7 @@ pipe_put(struct pipes *ps, struct pipe *p)
 {
 	if (p == NULL)
 		return;
-	if (p->len > 0 || ps->nfree >= PIPE_KEEP) {
+	if (p->len > 0 || p->foreign || ps->nfree >= PIPE_KEEP) {
 		pipe_close(ps, p);
 		return;
 	}
@@ -95,6 +95,7 @@ pipe_adopt(struct pipes *ps, const int fd[2], uint32_t len)
 	p->fd[1] = fd[1];
 	p->cap = (uint32_t)size;
 	p->len = len;
+	p->foreign = true;
 	ps->n++;
 	return p;
 }

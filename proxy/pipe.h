@@ -14,6 +14,9 @@ struct pipe {
 	int		 fd[2];
 	uint32_t	 cap;		/* bytes */
 	uint32_t	 len;		/* bytes in it */
+	bool		 foreign;	/* who made it may have its ends still:
+					   it is for one session, not for the
+					   pool */
 };
 
 struct pipes {
@@ -30,7 +33,8 @@ struct pipes {
  * kernel gives none that is worth it.  Copy then.
  */
 struct pipe *pipe_get(struct pipes *, bool more, uint64_t now);
-/* Gives it back; closes it when bytes are left in it. NULL is nothing. */
+/* Gives it back; closes one with bytes left in it, or of another process. NULL
+ * is nothing. */
 void	pipe_put(struct pipes *, struct pipe *);
 
 /*

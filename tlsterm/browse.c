@@ -14,7 +14,9 @@
 #include "listing.h"
 
 #define DIR_BUF		(32 * 1024)
+#define NAME_COST	1024	/* of work, as bytes */
 #define READ_MAX	(10 * BROWSE_MAX)	/* names looked at */
+#define LINK_COST	10	/* a link is so many: it is looked up */
 
 /* A directory being read. */
 struct dir {
@@ -36,6 +38,7 @@ dir_stat(struct dir *d, const char *name, struct stat *st)
 		return false;
 	if (!S_ISLNK(st->st_mode))
 		return S_ISDIR(st->st_mode) || S_ISREG(st->st_mode);
+	d->seen += LINK_COST - 1;
 	if (file_look(&d->target, d->site->root) != 0)
 		return false;
 	*st = d->target.st;
@@ -110,7 +113,8 @@ dir_read(struct dir *d)
 		for (at = 0; at < n && !d->more; at += e->d_reclen) {
 			e = (const void *)(buf + at);
 			d->more = ++d->seen > READ_MAX;
-			dir_add(d, e->d_name);
+			if (!d->more)
+				dir_add(d, e->d_name);
 		}
 	}
 }
@@ -149,6 +153,7 @@ dir_list(const struct sites *ss, const struct site *s, const struct file *f,
 	l.v = d.v;
 	l.n = d.n;
 	l.more = d.more;
+	ss->cache->spent += d.seen * NAME_COST;
 	if (!d.bad)
 		b = dir_page(ss, &l);
 	for (i = 0; i < d.n; i++)

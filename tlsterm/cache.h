@@ -47,7 +47,7 @@ struct form {
 	TAILQ_ENTRY(form)	 job;		/* if queued */
 	struct entry		*entry;
 	enum form_state		 state;
-	bool			 queued;
+	bool			 queued, making;
 	uint32_t		 asked;
 	struct file_id		 beside;	/* FORM_BESIDE */
 	struct blob		*body;		/* NULL: in its file */
@@ -86,6 +86,10 @@ struct cache {
 	struct budget		 passing_budget;	/* CACHE_PASSING bytes:
 						   for what is sent but cannot
 						   be kept */
+	uint64_t		 spent;		/* on work for answers, as bytes
+						   that are read and hashed;
+						   whoever answers charges it
+						   to the client */
 	uint8_t			 hash_key[16];
 	struct entry		**slot;
 	size_t			 nslots;	/* a power of two */

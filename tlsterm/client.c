@@ -189,9 +189,13 @@ client_wait(struct client *c, enum h1_result res)
 		client_due(c, h2_due(c->h2, &c->io));
 		return;
 	}
+	/* Who gives way in the middle of a request gains no time by it. */
+	if (res == H1_READY && c->reading && c->io.out == c->said)
+		return;
 	if (res == H1_READING) {
 		if (!c->reading)
 			client_deadline(c, conf->limits.header_timeout);
+		c->said = c->io.out;
 	} else if (client_moved(c, res))
 		client_deadline(c, res == H1_UPSTREAM ? 0 :
 		    conf->limits.idle_timeout);

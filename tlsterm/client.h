@@ -40,6 +40,7 @@ struct client {
 	enum client_state	 state;
 	uint64_t		 heard;		/* bytes, at its last sign of
 						   life */
+	uint64_t		 said;		/* bytes out when reading began */
 	bool			 queued;
 	bool			 waiting;	/* for keys */
 	bool			 reading;	/* a request is coming: due

@@ -35,6 +35,8 @@ job_end(struct compressor *z)
 	file_close(&z->file);
 	z->enc = NULL;
 	z->plain = NULL;
+	if (z->form != NULL)
+		z->form->making = false;
 	z->form = NULL;
 }
 
@@ -146,6 +148,7 @@ compress_step(struct compressor *z)
 		return false;
 	TAILQ_REMOVE(&z->cache->jobs, f, job);
 	f->queued = false;
+	f->making = true;
 	z->form = f;
 	/* Where it cannot begin it stays as it is: it may be asked again. */
 	if (!job_begin(z))

@@ -91,6 +91,7 @@ form_load(struct cache *c, struct form *form, const struct file *f)
 	budget = cache_budget(c, form->entry, len + sizeof(struct blob));
 	if (budget != NULL)
 		form->body = blob_new(budget, len);
+	c->spent += len;
 	if (!read_through(f->fd, len, form->body == NULL ? NULL :
 	    form->body->p, d) || fstat(f->fd, &st) == -1) {
 		digest_free(d);

@@ -5,6 +5,7 @@
 
 #define MUST_EXTRA	1024	/* what is encoded whether it helps or not
 				   may grow by this */
+#define ENCODE_COST	8	/* times that of reading */
 #define ASKED_ENOUGH	2	/* for a better one */
 
 static struct form *
@@ -21,7 +22,7 @@ form_beside(struct entry *e, const struct accept *a, unsigned int least)
 static void
 form_queue(struct cache *c, struct form *f)
 {
-	if (f->queued || !f->entry->kept || c->work == NULL)
+	if (f->queued || f->making || !f->entry->kept || c->work == NULL)
 		return;
 	f->queued = true;
 	TAILQ_INSERT_TAIL(&c->jobs, f, job);
@@ -43,6 +44,7 @@ form_make(struct cache *c, struct form *f, size_t extra)
 	if (budget == NULL || (enc = encoder_new((enum encoding)which,
 	    EFFORT_FAST, budget, plain->len, plain->len + extra)) == NULL)
 		return;
+	c->spent += ENCODE_COST * plain->len;
 	n = encoder_piece(enc);
 	rc = encoder_step(enc, plain->p, n);
 	if (rc == ENCODER_DONE) {

@@ -83,7 +83,7 @@ h1_put(struct run *r, const char *p, size_t n)
 {
 	enum io_result	res;
 
-	r->budget -= n < r->budget ? n : r->budget;
+	run_spend(r, n);
 	if (io_write(r->io, p, n) != IO_OK)
 		return H1_BROKEN;
 	if (r->h->body.left == 0)
@@ -154,6 +154,16 @@ h1_answer(struct run *r, const struct request *req)
 	return h1_send_head(r);
 }
 
+size_t
+h1_respond(struct h1_server *s, const struct origin *o,
+    const struct request *req)
+{
+	uint64_t	before = s->sites->cache->spent;
+
+	site_respond(s->sites, o, req, &s->res);
+	return (size_t)(s->sites->cache->spent - before);
+}
+
 static enum h1_result
 h1_error(struct run *r, int status)
 {
@@ -192,8 +202,8 @@ h1_request(struct run *r, size_t len)
 
 	s->inoff += len;
 	r->h->scanned = 0;
-	r->budget -= REQUEST_COST < r->budget ? REQUEST_COST : r->budget;
-	site_respond(s->sites, r->o, &s->req, &s->res);
+	run_spend(r, REQUEST_COST);
+	run_spend(r, h1_respond(s, r->o, &s->req));
 	if (s->res.upstream != -1)
 		return h1_forward_begin(r);
 	h1_skip_begin(r, &s->req);
@@ -260,6 +270,7 @@ h1_receive(struct run *r)
 	    &n)) {
 	case IO_OK:
 		s->inlen += n;
+		run_spend(r, n + H1_READ_COST);
 		return GO_ON;
 	case IO_EOF:
 		return H1_GONE;

@@ -63,6 +63,10 @@ struct h1 {
 	bool		 error;		/* the client broke the rules */
 };
 
+/* Of what one connection may do in its turn: a read, beside its bytes.  A
+ * record may hold but one. */
+#define H1_READ_COST	512
+
 enum h1_result {
 	H1_IDLE,		/* between requests */
 	H1_READING,		/* in the middle of one */
@@ -79,6 +83,9 @@ struct h1_server *h1_server_new(const struct sites *, const struct stats *);
 /* For HTTP/2 too: sets s->date; counts an answer. */
 void	h1_clock(struct h1_server *, time_t now);
 void	h1_count(const struct h1_server *, const struct origin *, int status);
+/* For HTTP/2 too: makes s->res; what that cost, of a turn. */
+size_t	h1_respond(struct h1_server *, const struct origin *,
+	    const struct request *);
 
 void	h1_init(struct h1 *);
 /* Does what can be done now. */

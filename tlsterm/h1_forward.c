@@ -12,12 +12,6 @@
 #define CHUNK_HEAD	8		/* "xxxxxx\r\n", before the data */
 #define FLUSH_AFTER	(16 * 1024)	/* bytes that make a send(2) worth it */
 
-static void
-spend(struct run *r, size_t n)
-{
-	r->budget -= n < r->budget ? n : r->budget;
-}
-
 static bool
 body_pending(const struct h1 *h)
 {
@@ -109,7 +103,6 @@ up_chunks(struct run *r)
 	s->inoff += chunked_next(&h->chunked, s->in + s->inoff,
 	    s->inlen - s->inoff, &data);
 	forward_send(h->fwd, data.p, data.n);
-	spend(r, data.n);
 	if (h->chunked.state == CHUNK_BAD)
 		return client_broke_rules(r);
 	if (h->chunked.state == CHUNK_DONE) {
@@ -130,7 +123,6 @@ up_bytes(struct run *r)
 		n = (size_t)h->skip;
 	forward_send(h->fwd, s->in + s->inoff, n);
 	s->inoff += n;
-	spend(r, n);
 	if (forward_tunnel(h->fwd))
 		return GO_ON;
 	h->skip -= n;
@@ -195,7 +187,7 @@ down_put(struct run *r, char *p, size_t n)
 		memcpy(p + len + n, "\r\n", 2);
 		n += (size_t)len + 2;
 	}
-	spend(r, n);
+	run_spend(r, n);
 	if (io_write(r->io, p, n) != IO_OK)
 		return H1_BROKEN;
 	if (n < FLUSH_AFTER)

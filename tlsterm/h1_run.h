@@ -17,6 +17,12 @@ struct run {
 	size_t			 budget;
 };
 
+static inline void
+run_spend(struct run *r, size_t n)
+{
+	r->budget -= n < r->budget ? n : r->budget;
+}
+
 /* Writes the answer in s->res; req NULL: there is none to go by.  After an
  * answer to forward the body is the caller's. */
 enum h1_result h1_answer(struct run *, const struct request *);

@@ -66,6 +66,7 @@ h2_free(struct h2 *h)
 	h2_drop_streams(h);
 	nghttp2_session_del(h->session);
 	free(h->saved);
+	free(h->rest);
 	free(h);
 }
 
@@ -120,7 +121,7 @@ h2_put(struct h2 *h, struct io *io)
 	size_t			 n = s->outlen;
 
 	s->outlen = 0;
-	h->budget -= n < h->budget ? n : h->budget;
+	h2_spend(h, n);
 	if (n > 0 && io_write(io, s->out, n) != IO_OK)
 		return H1_BROKEN;
 	return n < FLUSH_AFTER ? GO_ON : h2_flush(h, io);
@@ -193,20 +194,25 @@ h2_refusal(ssize_t error)
 	}
 }
 
+/* What an earlier run has left, or new bytes. */
 static enum h1_result
-h2_receive(struct h2 *h, struct io *io)
+h2_read(struct h2 *h, struct io *io, uint8_t *buf, size_t *len)
 {
-	uint8_t	*buf = (uint8_t *)h->s->h1->in;
-	size_t	 len;
-	ssize_t	 n;
-
+	if (h->rest != NULL) {
+		*len = h->restlen;
+		memcpy(buf, h->rest, *len);
+		free(h->rest);
+		h->rest = NULL;
+		return GO_ON;
+	}
 	if (io->eof)
 		return H1_GONE;
 	if (!io_readable(io))
 		return io->broken ? H1_BROKEN : H1_IDLE;
-	switch (io_read(io, buf, RECEIVE, &len)) {
+	switch (io_read(io, buf, RECEIVE, len)) {
 	case IO_OK:
-		break;
+		h2_spend(h, *len + H1_READ_COST);
+		return GO_ON;
 	case IO_EOF:
 		return H1_GONE;
 	case IO_BROKEN:
@@ -214,11 +220,42 @@ h2_receive(struct h2 *h, struct io *io)
 	default:
 		return H1_IDLE;
 	}
-	h2_watch(h, buf, len);
-	if (h->doom == 0 && (n = nghttp2_session_mem_recv(h->session, buf,
-	    len)) < 0)
-		h2_doom(h, h2_refusal(n));
-	return h->doom != 0 ? h2_end(h, io, h->doom) : GO_ON;
+}
+
+static bool
+h2_keep(struct h2 *h, const uint8_t *p, size_t n)
+{
+	if (n == 0)
+		return true;
+	if ((h->rest = malloc(n)) == NULL)
+		return false;
+	memcpy(h->rest, p, n);
+	h->restlen = (uint32_t)n;
+	return true;
+}
+
+/* A read may have more requests in it than is our share. */
+static enum h1_result
+h2_receive(struct h2 *h, struct io *io)
+{
+	uint8_t		*p = (uint8_t *)h->s->h1->in;
+	enum h1_result	 res;
+	size_t		 left, part;
+	ssize_t		 n;
+
+	if ((res = h2_read(h, io, p, &left)) != GO_ON)
+		return res;
+	do {
+		part = h2_watch(h, p, left);
+		if (h->doom == 0 && (n = nghttp2_session_mem_recv(h->session,
+		    p, part)) < 0)
+			h2_doom(h, h2_refusal(n));
+		p += part;
+		left -= part;
+	} while (left > 0 && h->budget > 0 && h->doom == 0);
+	if (h->doom != 0)
+		return h2_end(h, io, h->doom);
+	return h2_keep(h, p, left) ? GO_ON : H1_BROKEN;
 }
 
 /* GOAWAY twice (RFC 9113 6.8): requests that are on the way when the client

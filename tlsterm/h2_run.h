@@ -84,6 +84,8 @@ struct h2 {
 	struct http2_head	 head;
 	int32_t			 collecting;	/* stream it is for; 0 = none */
 	char			*saved;		/* of it, between runs */
+	uint8_t			*rest;		/* was read in an earlier run */
+	uint32_t		 restlen;
 
 	enum h2_drain		 drain;
 	uint64_t		 noticed;
@@ -94,13 +96,20 @@ struct h2 {
 	bool			 error, late;
 };
 
+static inline void
+h2_spend(struct h2 *h, size_t n)
+{
+	h->budget -= n < h->budget ? n : h->budget;
+}
+
 /* h2_session.c */
 /* The callbacks, and what else all sessions have in common. */
 void	h2_session_setup(struct h2_server *);
 /* Makes h->session, with our SETTINGS under way; -1 without memory. */
 int	h2_session_open(struct h2 *);
-/* Looks at what the library is about to get. */
-void	h2_watch(struct h2 *, const uint8_t *p, size_t n);
+/* Looks at what the library is to get next, of n bytes: the head of a frame, or
+ * what follows one.  How many these are. */
+size_t	h2_watch(struct h2 *, const uint8_t *p, size_t n);
 /* After the callbacks: the connection is to end, with this error.  The first
  * one counts. */
 void	h2_doom(struct h2 *, uint32_t error);

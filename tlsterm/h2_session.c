@@ -148,25 +148,29 @@ check_headers(struct h2 *h, int32_t id)
 /*
  * The library does not tell of all frames: not of data for nobody, priorities
  * of a kind that it ignores, types that it does not know.  Data is noise until
- * it was looked into.
+ * it was looked into.  What is before a frame the library must have read when
+ * its head is judged: it may be what opens the stream.
  */
-void
+size_t
 h2_watch(struct h2 *h, const uint8_t *p, size_t n)
 {
 	struct h2_seen	f;
+	size_t		all, left;
 
-	while (h2_scan_next(&h->scan, &p, &n, &f)) {
-		if (f.type == NGHTTP2_RST_STREAM)
-			h2_count_reset(h);
-		else if (f.type != NGHTTP2_HEADERS &&
-		    f.type != NGHTTP2_CONTINUATION)
-			count(h, &h->noise, H2_NOISE);
-		if (f.type == NGHTTP2_DATA && stream_is_over(h, f.stream))
-			h2_doom(h, NGHTTP2_STREAM_CLOSED);
-		if (f.type == NGHTTP2_PRIORITY && (f.stream == 0 ||
-		    f.stream == f.depends))
-			h2_doom(h, NGHTTP2_PROTOCOL_ERROR);
-	}
+	all = h->scan.left > 0 && h->scan.left < n ? h->scan.left : n;
+	left = all;
+	if (!h2_scan_next(&h->scan, &p, &left, &f))
+		return all;
+	if (f.type == NGHTTP2_RST_STREAM)
+		h2_count_reset(h);
+	else if (f.type != NGHTTP2_HEADERS && f.type != NGHTTP2_CONTINUATION)
+		count(h, &h->noise, H2_NOISE);
+	if (f.type == NGHTTP2_DATA && stream_is_over(h, f.stream))
+		h2_doom(h, NGHTTP2_STREAM_CLOSED);
+	if (f.type == NGHTTP2_PRIORITY && (f.stream == 0 ||
+	    f.stream == f.depends))
+		h2_doom(h, NGHTTP2_PROTOCOL_ERROR);
+	return all - left;
 }
 
 static int

@@ -281,7 +281,7 @@ stream_respond(struct h2_stream *st, const struct request *req,
 	struct h1_server	*s = h->s->h1;
 
 	st->is_head = req->method == METHOD_HEAD;
-	site_respond(s->sites, h->o, req, &s->res);
+	h2_spend(h, h1_respond(s, h->o, req));
 	if (s->res.upstream != -1)
 		h2_forward_begin(st, websocket);
 	else
@@ -298,7 +298,7 @@ h2_request(struct h2 *h, int32_t id, bool end)
 
 	h->collecting = 0;
 	h->served = true;
-	h->budget -= REQUEST_COST < h->budget ? REQUEST_COST : h->budget;
+	h2_spend(h, REQUEST_COST);
 	rc = http2_parse(&h->head, h->s->cookies, end, req, &websocket);
 	if (rc == HTTP2_MALFORMED) {
 		h2_reset(h, id, NGHTTP2_PROTOCOL_ERROR);

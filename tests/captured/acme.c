@@ -11,6 +11,8 @@
  * An acme that was taken over by its CA: the path of its directory's URL says
  * in which way.  Each is one that ends it.
  */
+#define GOOD	"token.0123456789abcdefghijklmnopqrstuvwxyzABCDE-_"
+
 static struct acme_job	job;
 
 static int
@@ -35,15 +37,16 @@ stop(void *arg)
 }
 
 static void
-offer(unsigned int kind, const char *name, size_t more, size_t nfds)
+offer(unsigned int kind, const char *name, const char *proof, size_t more,
+    size_t nfds)
 {
 	uint8_t			buf[1024] = { 0 };
-	struct challenge	c = { .kind = kind, .token = "token",
-				    .proof = "token.print" };
+	struct challenge	c = { .kind = kind, .token = "token" };
 	int			fd[1] = { FD_LOG };
 	struct wr		w;
 
 	memcpy(c.name, name, strlen(name) + 1);
+	memcpy(c.proof, proof, strlen(proof) + 1);
 	wr_init(&w, buf, sizeof(buf));
 	acme_offer_write(&w, &c);
 	shoot_typed(FD_CHANNEL, IPC_ACME_OFFER, buf, w.len + more, fd, nfds);
@@ -81,19 +84,19 @@ shoot_own(unsigned int i)
 {
 	switch (i) {
 	case 0:
-		offer(CHALLENGE_HTTP, "other.example", 0, 0);
+		offer(CHALLENGE_HTTP, "other.example", GOOD, 0, 0);
 		break;
 	case 1:
-		offer(CHALLENGE_NONE, "s.example", 0, 0);
+		offer(CHALLENGE_NONE, "s.example", GOOD, 0, 0);
 		break;
 	case 2:
-		offer(CHALLENGE__MAX, "s.example", 0, 0);
+		offer(CHALLENGE__MAX, "s.example", GOOD, 0, 0);
 		break;
 	case 3:
-		offer(CHALLENGE_HTTP, "s.example", 1, 0);
+		offer(CHALLENGE_HTTP, "s.example", GOOD, 1, 0);
 		break;
 	case 4:
-		offer(CHALLENGE_HTTP, "s.example", 0, 1);
+		offer(CHALLENGE_HTTP, "s.example", GOOD, 0, 1);
 		break;
 	case 5:
 		chain(1, 0, 0);
@@ -117,8 +120,17 @@ shoot_own(unsigned int i)
 		done(ACME_FAILED, CHALLENGE_HTTP, 0, 0);
 		done(ACME_OK, CHALLENGE_HTTP, 0, 0);
 		break;
+	case 12:		/* for who writes zone files with a shell */
+		offer(CHALLENGE_DNS, "s.example", "$(id)", 0, 0);
+		break;
+	case 13:
+		offer(CHALLENGE_HTTP, "s.example", "<script>", 0, 0);
+		break;
+	case 14:
+		done(ACME_OK, CHALLENGE_HTTP, 1, UINT64_MAX);
+		break;
 	default:
-		if (!shoot_master(i - 12))
+		if (!shoot_master(i - 15))
 			exit(0);
 	}
 }

@@ -65,11 +65,12 @@ def prf(secret, seed, size):
 class Client:
     """version is of ssl.TLSVersion.  Nothing is read until a test does."""
 
-    def __init__(self, port, name, version=ssl.TLSVersion.TLSv1_3, **kwargs):
+    def __init__(self, port, name, version=ssl.TLSVersion.TLSv1_3,
+                 alpn=("http/1.1",), **kwargs):
         self.sock = net.tcp(port, **kwargs)
         self.seen = b""         # of the server's first flight
         with tempfile.TemporaryDirectory() as tmp:
-            ctx = net.tls_context(versions=(version, version))
+            ctx = net.tls_context(alpn, (version, version))
             ctx.keylog_filename = os.path.join(tmp, "keys")
             if version == ssl.TLSVersion.TLSv1_2:
                 ctx.set_ciphers("ECDHE+AES128:@SECLEVEL=2")

@@ -15,7 +15,7 @@ from harness import Case, free_port, poll
 CAPTURED = os.path.join(harness.BUILD, "tests", "captured")
 MASTER_SHOTS = 23       # shoot_master()
 KEYS_SHOTS = 14         # shoot_keys()
-ACME_SHOTS = 12         # shoot_own() of acme
+ACME_SHOTS = 15         # shoot_own() of acme
 
 
 class CapturedCase(Case):

@@ -1,14 +1,16 @@
 """A docroot that is replaced as a whole, as deploy tools do."""
 
+import itertools
 import os
 import threading
+import time
 
 import net
 from harness import poll
 from site_case import SiteCase
 
 
-class TestDocroot(SiteCase):
+class DocrootCase(SiteCase):
     more = {"processes": {"worker": 1, "tlsterm": 2, "keys": 1}}
 
     @classmethod
@@ -44,6 +46,8 @@ class TestDocroot(SiteCase):
         os.symlink(to, self.tmp + "/new")
         os.rename(self.tmp + "/new", self.tmp + "/current")
 
+
+class TestDocroot(DocrootCase):
     def test_DR1_link_switched(self):
         self.becomes("link.example", "1")
         self.switch("2")
@@ -124,3 +128,30 @@ class TestDocroot(SiteCase):
             with open(self.daemon.conf_path, "w") as f:
                 f.write(text)
         self.assertEqual(0, self.daemon.ctl("reload").returncode)
+
+
+class TestSwitched(DocrootCase):
+    def test_DR5_switched_all_the_time(self):
+        """By whoever owns a site: others have a daemon that does not start
+        new processes all the time.  The third pause is four seconds."""
+        over = threading.Event()
+
+        def switch():
+            for to in itertools.cycle("21"):
+                self.switch(to)
+                if over.wait(0.1):
+                    return
+        t = threading.Thread(target=switch)
+        t.start()
+        at, began = [], self.daemon.status()["generation"]
+        try:
+            for i in range(1, 5):
+                poll(lambda: self.daemon.status()["generation"] >= began + i,
+                     why="no new generation")
+                at.append(time.monotonic())
+        finally:
+            over.set()
+            t.join()
+            self.switch("1")
+        # Each is seen a little later than it was.
+        self.assertGreater(at[3] - at[2], 3)

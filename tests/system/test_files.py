@@ -574,6 +574,19 @@ class TestBrowse(FilesCase):
         page = self.list("/noindex/")[2]
         self.assertEqual(["file.txt"], self.names(page))
 
+    def test_FS6_links_to_nowhere(self):
+        """None of them is shown, but each is looked up."""
+        d = self.root + "/nowhere"
+        os.mkdir(d)
+        for n, more in ((9_000, False), (2_000, True)):
+            for i in range(n):
+                os.symlink("a/b/nothing", "%s/%d-%d" % (d, n, i))
+            # Another order: what the cache has is of an earlier state.
+            page = self.list("/nowhere/?sort=size&order=" + (
+                "desc" if more else "asc"))[2]
+            self.assertEqual([], self.names(page))
+            self.assertEqual(more, b"there are more" in page)
+
     def test_FS6_100k_files(self):
         d = self.root + "/100k"
         os.mkdir(d)

@@ -12,7 +12,7 @@ import proc
 from h2wire import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA,
                     END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
                     FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS,
-                    NO_ERROR, PING, PREFACE, PRIORITY, PROTOCOL_ERROR,
+                    NO_ERROR, PADDED, PING, PREFACE, PRIORITY, PROTOCOL_ERROR,
                     REFUSED_STREAM, RST, SETTINGS, STREAM_CLOSED, WINDOW,
                     block, frame, head, integer, literal)
 from site_case import BIG, INDEX, SiteCase
@@ -116,6 +116,19 @@ class TestH2(H2Case):
         a = c.upload(head(b"/", method=b"POST"), b"x" * 3000000)
         self.assertEqual((405, NO_ERROR), (a.status, a.reset))
         self.assertEqual(200, c.get().status)
+
+    def test_H2_0_cut_anywhere(self):
+        """A request with a body, of which a part came before."""
+        fields = block(head(method=b"POST"))
+        body = frame(DATA, END_STREAM, 1, b"body")
+        for flags, more in ((0, b""), (0x20, b"\0\0\0\0\x10"),
+                            (PADDED, b"\0")):
+            request = frame(HEADERS, END_HEADERS | flags, 1, more + fields)
+            for cut in range(1, 24):
+                c = self.h2()
+                c.sock.sendall(request[:cut])
+                c.sock.sendall(request[cut:] + body)
+                self.assertEqual(405, c.answer(1).status, (flags, cut))
 
     def test_H2_1_rapid_reset(self):
         c = self.h2()

@@ -1,14 +1,19 @@
 """TL*: what no TLS library sends, and what it must not cost."""
 
+import fcntl
+import itertools
 import os
+import signal
 import socket
 import ssl
 import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
+import h2wire
 import hello
 import net
 import rawtls
@@ -186,8 +191,78 @@ class TestHandshake(RawCase):
                 self.assertIn(self.refused(body), (120,), protos)
 
 
+class TestTurns(RawCase):
+    """One process, so that whoever waits there waits for the other."""
+    more = {"processes": {"worker": 1, "tlsterm": 1, "keys": 1}}
+    count = itertools.count()
+
+    def end_of(self, c, data):
+        """Sends what the kernel keeps until it is read, and the end."""
+        c.sock.sendall(data)
+        c.sock.shutdown(socket.SHUT_WR)
+        poll(lambda: fcntl.ioctl(c.sock, termios.TIOCOUTQ, b"\0" * 4) ==
+             b"\0" * 4, why="it does not fit")
+        return "from=127.0.0.1:%d " % c.sock.getsockname()[1]
+
+    def flooded(self, c, data):
+        """Is who came later done before a client that sent so much?"""
+        [pid] = self.daemon.pids("tlsterm")
+        other = self.client()
+        at = self.daemon.log.mark()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            first = self.end_of(c, data)
+            then = self.end_of(other, other.record(LAST))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        for who in first, then:
+            self.daemon.log.wait(who, at)
+        order = [who for line in self.daemon.log.lines[at:]
+                 for who in (first, then) if who in line]
+        return order == [then, first]
+
+    def test_TL8_one_after_the_other(self):
+        """Records of one byte: by bytes alone it would be all at once."""
+        c = self.client()
+        c.send(b"GET / HTTP/1.1\r\nHost: blog.example\r\nX: ")
+        self.assertTrue(self.flooded(c, b"".join(
+            c.record(b"a") for i in range(2500))))
+        c = self.client(alpn=("h2",))
+        c.send(h2wire.PREFACE + h2wire.frame(h2wire.SETTINGS) +
+               h2wire.frame(h2wire.HEADERS, h2wire.END_HEADERS, 1,
+                            h2wire.block(h2wire.head(method=b"POST"))) +
+               struct.pack(">I", 3000)[1:] + struct.pack(
+                   ">BBI", h2wire.DATA, 0, 1))
+        self.assertTrue(self.flooded(c, b"".join(
+            c.record(b"a") for i in range(2500))))
+
+
+    def names(self):
+        """Files that nobody has asked for: they are read and hashed."""
+        for i in range(4):
+            name = "cold-%d.bin" % next(self.count)
+            with open(os.path.join(self.root, name), "wb") as f:
+                f.truncate(600_000)
+            yield b"/" + name.encode()
+
+    def test_P9_requests_one_after_the_other(self):
+        """A few bytes ask for work that others would have to wait for."""
+        c = self.client()
+        self.assertTrue(self.flooded(c, c.record(b"".join(
+            b"HEAD %s HTTP/1.1\r\nHost: blog.example\r\n\r\n" % name
+            for name in self.names()))))
+        c = self.client(alpn=("h2",))
+        c.send(h2wire.PREFACE + h2wire.frame(h2wire.SETTINGS))
+        self.assertTrue(self.flooded(c, c.record(b"".join(
+            h2wire.frame(h2wire.HEADERS, h2wire.END_HEADERS |
+                         h2wire.END_STREAM, 1 + 2 * i,
+                         h2wire.block(h2wire.head(name, method=b"HEAD")))
+            for i, name in enumerate(self.names())))))
+
+
 class TestRecords(RawCase):
     """TL8: what is not data has a budget."""
+    limits = {"header_timeout": 1.5}
 
     def flood(self, c, records):
         """Sends without end; the server reads no more than it wants to."""
@@ -237,6 +312,21 @@ class TestRecords(RawCase):
             c.send(b"GET / HTTP/1.1\r\nX: ")
             self.flood(c, lambda: b"".join(
                 c.record(b"a") for i in range(100)))
+
+    def test_TL8_records_of_one_byte_gain_no_time(self):
+        """However many runs it takes to read them."""
+        c = self.client()
+        c.send(b"GET / HTTP/1.1\r\nHost: blog.example\r\nX: ")
+        c.sock.settimeout(0.4)
+        answer = b""
+        for i in range(12):
+            c.sock.sendall(b"".join(c.record(b"a") for i in range(1200)))
+            try:
+                answer = c.read()
+                break
+            except TimeoutError:
+                pass
+        self.assertTrue(answer.startswith(b"HTTP/1.1 408 "), answer)
 
     def test_TL8_renegotiations(self):
         c = self.client(V12)

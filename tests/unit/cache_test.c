@@ -183,6 +183,33 @@ START_TEST(test_better)
 }
 END_TEST
 
+/* Those who ask while it is made do not have it made again. */
+START_TEST(test_large)
+{
+	struct entry	*e;
+	struct form	*plain;
+	size_t		 i, len = FORM_NOW_MAX + 1;
+
+	cache.budget.max = 8 * len;
+	e = add("a", 1, true);
+	plain = &e->form[FORM_PLAIN];
+	blob_drop(plain->body);
+	plain->body = blob_new(&cache.budget, len);
+	ck_assert_ptr_nonnull(plain->body);
+	for (i = 0; i < len; i++)
+		plain->body->p[i] = text[i % sizeof(text)];
+	plain->body->len = plain->length = len;
+	ck_assert_ptr_eq(choose(e, "zstd"), plain);
+	for (i = 0; e->form[ENC_ZSTD].state == FORM_NONE; i++) {
+		ck_assert(compress_step(worker));
+		ck_assert_int_lt(i, 100);
+		choose(e, "zstd");
+	}
+	ck_assert_ptr_eq(choose(e, "zstd"), &e->form[ENC_ZSTD]);
+	ck_assert(!compress_step(worker));
+}
+END_TEST
+
 /* The file changes while it is worked on, or waits for that. */
 START_TEST(test_dropped)
 {
@@ -248,7 +275,7 @@ START_TEST(test_answer)
 	ck_assert(form_answer(f, &again));
 	ck_assert_int_eq(again.status, 200);
 	ck_assert_uint_eq(again.nfields, 2);
-	ck_assert(str_eq(again.field[1].name, STR("X-Number")) &&
+	ck_assert(str_eq(again.field[1].name, STR("x-number")) &&
 	    str_eq(again.field[1].value, STR("7")));
 	ck_assert(str_eq(again.ready, STR("Server: l4mux\r\nETag: \"x\"\r\n"
 	    "X-Number: 7\r\nContent-Length: 1000\r\n")));
@@ -291,6 +318,7 @@ main(void)
 	tcase_add_test(tc, test_eldest_goes);
 	tcase_add_test(tc, test_held);
 	tcase_add_loop_test(tc, test_better, 0, ENC__MAX);
+	tcase_add_test(tc, test_large);
 	tcase_add_loop_test(tc, test_dropped, 0, 3);
 	tcase_add_test(tc, test_choice);
 	tcase_add_test(tc, test_answer);

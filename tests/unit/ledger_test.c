@@ -65,6 +65,23 @@ START_TEST(test_text)
 }
 END_TEST
 
+/* Such certificates there are, of private CAs. */
+START_TEST(test_valid_since_before_1970)
+{
+	struct acme_done	d = { .challenge = CHALLENGE_TLS };
+	struct cert_info	c = { .from = -1, .to = NOW + 90 * DAY };
+	struct ledger		l, back;
+	char			text[LEDGER_TEXT_MAX];
+
+	memset(&l, 0, sizeof(l));
+	ledger_success(&l, &d, &c, NOW, 0);
+	ledger_format(&l, text);
+	ck_assert(ledger_parse(&back, text));
+	ck_assert_int_eq(back.issued, NOW);
+	ck_assert_int_eq(back.valid_from, 0);
+}
+END_TEST
+
 START_TEST(test_new_is_due_now)
 {
 	struct ledger	l;
@@ -241,6 +258,7 @@ main(void)
 	TCase	*tc = tcase_create("ledger");
 
 	tcase_add_test(tc, test_text);
+	tcase_add_test(tc, test_valid_since_before_1970);
 	tcase_add_test(tc, test_new_is_due_now);
 	tcase_add_test(tc, test_renewal);
 	tcase_add_test(tc, test_the_ca_suggests);

@@ -123,6 +123,26 @@ START_TEST(test_pipe_with_bytes_is_closed)
 }
 END_TEST
 
+/* Who made it may still have its ends: it carries what it came with. */
+START_TEST(test_pipe_of_another_process_is_closed)
+{
+	struct pipes	 ps = { 0 };
+	struct pipe	*p;
+	int		 fd[2];
+	char		 b;
+
+	ck_assert_int_eq(pipe2(fd, O_CLOEXEC | O_NONBLOCK), 0);
+	ck_assert_int_eq(write(fd[1], "x", 1), 1);
+	ck_assert_ptr_nonnull(p = pipe_adopt(&ps, fd, 1));
+	ck_assert_int_eq(read(fd[0], &b, 1), 1);
+	p->len = 0;
+	pipe_put(&ps, p);
+	ck_assert_uint_eq(ps.n, 0);
+	ck_assert_int_eq(fcntl(fd[0], F_GETFD), -1);
+	ck_assert_ptr_null(pipe_get(&ps, false, 0));
+}
+END_TEST
+
 START_TEST(test_pipe_bounded)
 {
 	struct pipes	 ps = { 0 };
@@ -174,6 +194,7 @@ main(void)
 	tcase_add_test(tc, test_buf_limits);
 	tcase_add_test(tc, test_pipe_is_reused);
 	tcase_add_test(tc, test_pipe_with_bytes_is_closed);
+	tcase_add_test(tc, test_pipe_of_another_process_is_closed);
 	tcase_add_test(tc, test_pipe_bounded);
 	tcase_add_test(tc, test_pipe_none_to_be_had);
 	suite_add_tcase(s, tc);
