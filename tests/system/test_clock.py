@@ -1,18 +1,10 @@
-"""P18, TM1, TM3: the wall clock of the daemon is set while it runs.
-
-Only the daemon's: wallclock.c is preloaded into each of its processes.  Of
-what master was given in its environment its children get nothing, so they are
-started by scripts that stand in their places.
-"""
+"""P18, TM1, TM3: the wall clock of the daemon is set while it runs.  Only the
+daemon's, of all its processes at once: never that of the machine."""
 
 import os
 import select
-import shutil
 import signal
 import ssl
-import struct
-import subprocess
-import tempfile
 import threading
 import time
 
@@ -22,53 +14,23 @@ import harness
 import hello
 import net
 from certs import DAY
-from harness import Case, free_port, poll
+from harness import free_port, poll
+from preload import PreloadCase
 
 YEARS = 3653 * DAY          # ten
 STEPS = (DAY, -DAY, YEARS, -YEARS)
 GET = b"GET /index.html HTTP/1.1\r\nHost: blog.example\r\n"
 
 
-class ClockCase(Case):
+class ClockCase(PreloadCase):
+    source = "wallclock.c"
+
     def setUp(self):
-        if not shutil.which("cc"):
-            self.skipTest("cc is not installed")
-        self.dir = tempfile.mkdtemp(prefix="l4mux-clock-")
-        os.chmod(self.dir, 0o755)
-        self.addCleanup(shutil.rmtree, self.dir)
-        self.offset = os.path.join(self.dir, "offset")
-        self.step(0)
-        os.chmod(self.offset, 0o644)
-        self.lib = os.path.join(self.dir, "wallclock.so")
-        subprocess.run(
-            ["cc", "-O1", "-shared", "-fPIC", "-o", self.lib,
-             '-DWALLCLOCK="%s"' % self.offset,
-             os.path.join(harness.HERE, "wallclock.c")], check=True)
-        os.chmod(self.lib, 0o755)
+        super().setUp()
         os.mkdir(self.dir + "/root")
         with open(self.dir + "/root/index.html", "w") as f:
             f.write("hello\n")
         self.port, self.plain = free_port(), free_port()
-
-    def step(self, seconds):
-        """In all processes at once; their clocks are that far off now."""
-        fd = os.open(self.offset, os.O_WRONLY | os.O_CREAT, 0o644)
-        os.pwrite(fd, struct.pack("=q", seconds), 0)
-        os.close(fd)
-
-    def programs(self):
-        """Those of the build, with that clock."""
-        top = self.tree()
-        libexec = os.path.join(top, "libexec", "l4mux")
-        os.rename(libexec, os.path.join(top, "real"))
-        os.mkdir(libexec)
-        for role in os.listdir(os.path.join(top, "real")):
-            path = os.path.join(libexec, role)
-            with open(path, "w") as f:
-                f.write("#!/bin/sh\nexport LD_PRELOAD=%s\n"
-                        'exec %s/real/%s "$@"\n' % (self.lib, top, role))
-            os.chmod(path, 0o755)
-        return os.path.join(top, "sbin", "l4muxd")
 
     def begin(self, conf):
         self.d = self.start(conf, binary=self.programs(),
@@ -257,7 +219,7 @@ class TestClock(ClockCase):
         held = [(f.__name__, *f(self)) for f in self.STATES]
         end = self.load()
         for off in STEPS:
-            self.step(off)
+            self.tell(off)
             self.seen(off)
             was = self.done
             poll(lambda: self.done > was + 2 or self.failed)
@@ -284,10 +246,10 @@ class TestClock(ClockCase):
         limit = 2.0
         self.start_with(limit)
         for off in STEPS:
-            self.step(0)
+            self.tell(0)
             began = [(time.monotonic(), f.__name__, f(self)[0])
                      for f in self.STATES]
-            self.step(off)
+            self.tell(off)
             self.seen(off)
             for at, name, s in began:
                 self.assertGreaterEqual(self.ended(s, name, off) - at, limit,
@@ -296,7 +258,7 @@ class TestClock(ClockCase):
     def test_TM1_who_died_is_replaced(self):
         self.start_with(600.0)
         for off in STEPS:
-            self.step(off)
+            self.tell(off)
             pid, = self.d.pids("proxy", "up")
             os.kill(pid, signal.SIGKILL)
             poll(lambda: self.d.pids("proxy", "up") not in ([], [pid]))
@@ -309,12 +271,12 @@ class TestEarly(ClockCase):
         ca = certs.Authority(self.dir, harness.NOBODY if self.mode == "user"
                              and os.geteuid() == 0 else None)
         for late in (4, 20, 60):
-            self.step(0)
+            self.tell(0)
             conf = self.conf(600.0, log={})
             conf["sites"]["s"]["certificate"] = ca.make(
                 "blog.example", end=30 * DAY + late)
             self.begin(conf)
-            self.step(-2 * DAY)
+            self.tell(-2 * DAY)
             (c,) = self.d.ask("certificates")["certificates"]
             if "expires on" not in "".join(self.d.log.lines):
                 return c
@@ -335,5 +297,5 @@ class TestEarly(ClockCase):
         self.assertEqual(1, r.returncode)
         self.assertIn("is not valid before", r.stderr)
         net.tls(self.port, "blog.example").close()
-        self.step(0)
+        self.tell(0)
         self.assertNotIn(text, self.d.status()["warnings"])
