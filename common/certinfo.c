@@ -87,6 +87,8 @@ cert_age(const struct cert_info *c, int64_t now)
 {
 	if (now >= c->to)
 		return CERT_EXPIRED;
+	if (now < c->from)
+		return CERT_EARLY;
 	return now >= c->to - CERT_SOON_DAYS * DAY ? CERT_SOON : CERT_GOOD;
 }
 
@@ -101,11 +103,12 @@ cert_days_left(const struct cert_info *c, int64_t now)
 int64_t
 cert_next_change(const struct cert_info *c, int64_t now, int64_t most)
 {
-	const int64_t	when[] = { c->to - CERT_SOON_DAYS * DAY, c->to };
+	const int64_t	when[] = { c->from, c->to - CERT_SOON_DAYS * DAY,
+			    c->to };
 	size_t		i;
 
 	for (i = 0; i < nitems(when); i++)
 		if (when[i] > now && when[i] - now < most)
-			return when[i] - now;
+			most = when[i] - now;
 	return most;
 }

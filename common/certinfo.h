@@ -52,10 +52,11 @@ const char *cert_key_name(const struct cert_info *,
 	    char dst[CERT_KEY_NAMELEN]);
 
 /*
- * How long it is still good.  From CERT_SOON_DAYS on it is warned of.
+ * How long it is still good.  From CERT_SOON_DAYS on it is warned of.  Early
+ * is one that was good when it was loaded, on a clock that was set back.
  */
 #define CERT_SOON_DAYS	30
-enum cert_age { CERT_GOOD, CERT_SOON, CERT_EXPIRED };
+enum cert_age { CERT_GOOD, CERT_SOON, CERT_EXPIRED, CERT_EARLY };
 enum cert_age cert_age(const struct cert_info *, int64_t now);
 /* Whole days; -1 on the first day after it has expired. */
 int64_t	cert_days_left(const struct cert_info *, int64_t now);

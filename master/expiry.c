@@ -6,29 +6,43 @@
 #include "common/log.h"
 #include "generation.h"
 
-#define DAY	INT64_C(86400)
+#define DAY		INT64_C(86400)
+#define WHEN_MAX	64
+
+static void
+expiry_when(const struct cert_info *c, int64_t now, char dst[WHEN_MAX])
+{
+	enum cert_age	age = cert_age(c, now);
+	int64_t		days = cert_days_left(c, now);
+	time_t		at = (time_t)(age == CERT_EARLY ? c->from : c->to);
+	struct tm	tm;
+	char		date[16] = "?";
+
+	if (gmtime_r(&at, &tm) != NULL)
+		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	if (age == CERT_EARLY) {
+		snprintf(dst, WHEN_MAX, "is not valid before %s", date);
+		return;
+	}
+	if (age == CERT_EXPIRED)
+		days = -days - 1;
+	snprintf(dst, WHEN_MAX, "%s on %s, %" PRId64 " day%s %s",
+	    age == CERT_EXPIRED ? "has expired" : "expires", date, days,
+	    days == 1 ? "" : "s", age == CERT_EXPIRED ? "ago" : "from now");
+}
 
 const char *
 expiry_text(const struct generation *g, const struct cred *c, int64_t now,
     char dst[EXPIRY_TEXT_MAX])
 {
-	int64_t		days = cert_days_left(&c->info, now);
-	bool		over = days < 0;
-	time_t		end = (time_t)c->info.to;
-	struct tm	tm;
-	char		date[16] = "?";
+	char	when[WHEN_MAX];
 
-	if (gmtime_r(&end, &tm) != NULL)
-		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	if (over)
-		days = -days - 1;
-	snprintf(dst, EXPIRY_TEXT_MAX, "%s %s: the certificate %s %s on %s, "
-	    "%" PRId64 " day%s %s", c->site < g->conf->nsite ? "site" :
-	    "upstream", conf_holder(g->conf, c->site)->name,
+	expiry_when(&c->info, now, when);
+	snprintf(dst, EXPIRY_TEXT_MAX, "%s %s: the certificate %s %s",
+	    c->site < g->conf->nsite ? "site" : "upstream",
+	    conf_holder(g->conf, c->site)->name,
 	    c->files != NULL ? c->files->chain :
-	    c->stored ? "of the CA" : "made here",
-	    over ? "has expired" : "expires", date, days, days == 1 ? "" : "s",
-	    over ? "ago" : "from now");
+	    c->stored ? "of the CA" : "made here", when);
 	return dst;
 }
 
@@ -49,7 +63,7 @@ expiry_say(const struct generation *g, struct cred *c, int64_t now)
 		return;
 	if (age == CERT_SOON)
 		log_warnx("%s", expiry_text(g, c, now, text));
-	else if (age == CERT_EXPIRED)
+	else if (age != CERT_GOOD)
 		log_errorx("%s", expiry_text(g, c, now, text));
 }
 

@@ -67,10 +67,10 @@ static void
 report_warnings(struct json *j, const struct generation *g,
     const struct cred *c, int64_t now)
 {
-	char	text[EXPIRY_TEXT_MAX];
+	enum cert_age	age = cert_age(&c->info, now);
+	char		text[EXPIRY_TEXT_MAX];
 
-	if (c->stored ? cert_age(&c->info, now) == CERT_EXPIRED :
-	    cert_age(&c->info, now) != CERT_GOOD)
+	if (age != CERT_GOOD && !(age == CERT_SOON && c->stored))
 		json_str(j, NULL, expiry_text(g, c, now, text));
 	if (c->info.note[0] != '\0' && c->files != NULL) {
 		snprintf(text, sizeof(text), "%s: %s", c->files->chain,

@@ -6,11 +6,13 @@ UNIT	:= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c)))
 UNIT_BIN = $(addprefix $(O)/tests/unit/,$(UNIT))
 
 role_objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(1)))
-UNIT_OBJ_sign_test = $(call role_objs,keys/signer keys/pem keys/selfsign \
-	keys/check keys/describe keys/request)
+UNIT_OBJ_sign_test = $(call role_objs,keys/signer)
 UNIT_LIBS_sign_test = -lcrypto
 UNIT_OBJ_pem_test = $(call role_objs,keys/signer keys/pem)
 UNIT_LIBS_pem_test = -lcrypto
+UNIT_OBJ_cert_test = $(call role_objs,keys/signer keys/pem keys/selfsign \
+	keys/check keys/describe keys/request)
+UNIT_LIBS_cert_test = -lcrypto
 UNIT_OBJ_describe_test = $(call role_objs,keys/describe)
 UNIT_LIBS_describe_test = -lcrypto
 UNIT_OBJ_keys_test = $(call role_objs,keys/signer keys/pem keys/store \

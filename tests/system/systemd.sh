@@ -177,5 +177,6 @@ verdict "reload waits for the outcome" reloads
 verdict "a reload that fails fails, and changes nothing" refuses
 verdict "who comes while the master is dead is served by the next" survives
 verdict "a master that hangs is replaced" watched
+verdict "only the child dies that takes all memory" is OOMPolicy continue
 verdict "stops, and leaves nothing" stops
 exit $((failures > 0))

@@ -168,6 +168,32 @@ START_TEST(test_age)
 }
 END_TEST
 
+/* Early is before all else; the next date is, whatever the order of them. */
+static const struct {
+	int64_t		now, from, to;
+	enum cert_age	age;
+	int64_t		next;
+} early[] = {
+	{ 0, 7, 90 * DAY, CERT_EARLY, 7 },
+	{ 7, 7, 90 * DAY, CERT_GOOD, DAY },
+	{ 0, 9, 30 * DAY + 5, CERT_EARLY, 5 },
+	{ 0, 9, 30 * DAY, CERT_EARLY, 9 },
+	{ -3653 * DAY, 0, 90 * DAY, CERT_EARLY, DAY },
+	{ 100, 200, 100, CERT_EXPIRED, 100 },
+};
+
+START_TEST(test_early)
+{
+	struct cert_info	c = sample();
+
+	c.from = early[_i].from;
+	c.to = early[_i].to;
+	ck_assert_int_eq(cert_age(&c, early[_i].now), early[_i].age);
+	ck_assert_int_eq(cert_next_change(&c, early[_i].now, DAY),
+	    early[_i].next);
+}
+END_TEST
+
 START_TEST(test_key_name)
 {
 	static const struct {
@@ -204,6 +230,7 @@ main(void)
 	    (int)nitems(hostile));
 	tcase_add_test(tc, test_wire_escapes);
 	tcase_add_loop_test(tc, test_age, 0, (int)nitems(ages));
+	tcase_add_loop_test(tc, test_early, 0, (int)nitems(early));
 	tcase_add_test(tc, test_key_name);
 	suite_add_tcase(s, tc);
 	return suite_run_pure(s);
