@@ -15,6 +15,9 @@
 
 /* Fatal when the socket cannot be made, or another daemon answers on it. */
 struct control *control_open(struct master *, const char *path);
+/* control_socket.c: makes it, bound; nobody but us may use it yet.  Fatal as
+ * control_open(). */
+int	control_socket(const char *path);
 /* Removes the socket from the file system as well. */
 void	control_close(struct control *);
 /* The reload of that number is over: answers who waits for it. error is NULL,
