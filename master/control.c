@@ -12,6 +12,7 @@
 #include "common/control.h"
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "control.h"
 #include "gather.h"
 #include "generation.h"
@@ -33,6 +34,8 @@ struct client {
 	struct gather	 gather;
 	bool		 gathering;
 	uint64_t	 awaits;	/* the number of a reload, or 0 */
+	char		*renews;	/* a certificate that it waits for, or
+					   NULL */
 	const char	*answer;	/* of json; NULL while we read */
 	size_t		 left;
 };
@@ -63,13 +66,14 @@ client_close(struct client *c)
 	ev_del(ctl->master->ev, &c->io);
 	close(c->io.fd);
 	json_free(&c->json);
+	free(c->renews);
 	free(c);
 }
 
-static void
-client_late(struct ev_timer *t)
+static bool
+client_waits(const struct client *c)
 {
-	client_close(container_of(t, struct client, deadline));
+	return c->awaits != 0 || c->renews != NULL || c->gathering;
 }
 
 static void
@@ -108,6 +112,8 @@ client_finish(struct client *c)
 	struct ev	*ev = c->control->master->ev;
 
 	c->awaits = 0;
+	free(c->renews);
+	c->renews = NULL;
 	json_end(&c->json);
 	c->answer = json_done(&c->json, &c->left);
 	if (c->answer == NULL) {
@@ -121,6 +127,20 @@ client_finish(struct client *c)
 		client_close(c);
 	else
 		client_write(c);
+}
+
+static void
+client_late(struct ev_timer *t)
+{
+	struct client	*c = container_of(t, struct client, deadline);
+
+	if (c->renews == NULL) {
+		client_close(c);
+		return;
+	}
+	client_fail(c, "the certificate was not had in time: it is still "
+	    "being tried");
+	client_finish(c);
 }
 
 static void
@@ -160,7 +180,9 @@ client_request(struct client *c)
 	c->awaits = r.awaits;
 	c->gathering = r.gathers;
 	c->gather.done = client_gathered;
-	if (c->awaits == 0 && !c->gathering) {
+	if (r.renews != NULL && (c->renews = strdup(r.renews)) == NULL)
+		fatal("strdup");
+	if (!client_waits(c)) {
 		client_finish(c);
 		return;
 	}
@@ -168,6 +190,9 @@ client_request(struct client *c)
 	ev_mod(r.master->ev, &c->io, 0);	/* hang-up only */
 	if (c->gathering)
 		gather_start(&c->gather);
+	else if (c->renews != NULL)
+		ev_timer_set(r.master->ev, &c->deadline,
+		    ev_clock() + r.patience);
 	else
 		r.then(r.master);
 }
@@ -187,6 +212,38 @@ control_outcome(struct control *ctl, uint64_t number, const char *error)
 		else
 			client_fail(c, error);
 		client_finish(c);
+	}
+}
+
+static void
+client_renewed(struct client *c, const struct acme_cert *cert,
+    const char *error)
+{
+	char	text[2048];
+
+	if (error != NULL) {
+		snprintf(text, sizeof(text), "certificate %s: %s", cert->name,
+		    error);
+		client_fail(c, text);
+	} else {
+		json_str(&c->json, "certificate", cert->name);
+		json_int(&c->json, "not_after", cert->led.valid_to);
+		json_uint(&c->json, "generation",
+		    c->control->master->gen->id);
+	}
+	client_finish(c);
+}
+
+void
+control_renewed(struct control *ctl, const struct acme_cert *cert,
+    const char *error)
+{
+	struct client	*c, *next;
+
+	for (c = ctl == NULL ? NULL : ctl->clients; c != NULL; c = next) {
+		next = c->next;
+		if (c->renews != NULL && strcmp(c->renews, cert->name) == 0)
+			client_renewed(c, cert, error);
 	}
 }
 
@@ -236,7 +293,7 @@ client_event(struct ev_io *io, uint32_t events)
 
 	if (c->answer != NULL)
 		client_write(c);
-	else if (c->awaits == 0 && !c->gathering)
+	else if (!client_waits(c))
 		client_read(c);
 	else if (events & (EPOLLHUP | EPOLLERR))
 		client_close(c);	/* does not wait any more */

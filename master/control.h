@@ -13,6 +13,8 @@
  * document back.
  */
 
+struct acme_cert;
+
 /* Fatal when the socket cannot be made, or another daemon answers on it. */
 struct control *control_open(struct master *, const char *path);
 /* control_socket.c: makes it, bound; nobody but us may use it yet.  Fatal as
@@ -24,6 +26,11 @@ void	control_close(struct control *);
  * or the reasons, a line each.  A NULL control is fine. */
 #define CONTROL_WAITING_MAX	64
 void	control_outcome(struct control *, uint64_t number, const char *error);
+
+/* The same for who waits for a certificate: it is in force, or error says why
+ * it is not. */
+void	control_renewed(struct control *, const struct acme_cert *,
+	    const char *error);
 
 /* Before an upgrade: who waits for what processes tell is told to ask again,
  * for the next program does not know of the question. */
@@ -47,6 +54,9 @@ struct request {
 	struct json	*json;
 	uint64_t	 awaits;	/* set: answered when that reload ends */
 	void		(*then)(struct master *);	/* begins it */
+	const char	*renews;	/* set: answered when that certificate
+					   is had, or could not be, or late */
+	uint64_t	 patience;	/* ns: not longer than this */
 	struct gather	*gather;	/* what to ask the children */
 	bool		 gathers;	/* set: ask it, then answer */
 	char		 err[256];

@@ -67,7 +67,7 @@ upgrade_exec(struct upgrade *u)
 	int		 fd, n = 0;
 	char		 error[128];
 
-	acme_stop(m);
+	acme_stop(m, "interrupted by an upgrade: ask again");
 	control_interrupt(m->control);
 	if ((fd = state_save(m)) == -1) {
 		upgrade_end(u, "the state could not be written");
