@@ -46,6 +46,8 @@ struct control {
 	char		*path;
 	gid_t		 group;
 	struct ev_timer	 pause;		/* io is not watched meanwhile */
+	struct ev_timer	*settled;	/* nor here: set when nobody is left
+					   who asks or is answered */
 	struct client	*clients;	/* newest first */
 	unsigned int	 nclients;
 };
@@ -62,6 +64,8 @@ client_close(struct client *c)
 	ctl->nclients--;
 	if (c->gathering)
 		gather_cancel(&c->gather);
+	if (ctl->settled != NULL)
+		ev_timer_set(ctl->master->ev, ctl->settled, ev_clock());
 	ev_timer_cancel(ctl->master->ev, &c->deadline);
 	ev_del(ctl->master->ev, &c->io);
 	close(c->io.fd);
@@ -443,6 +447,33 @@ control_open(struct master *m, const char *path)
 		fatal("control: %s: listen", path);
 	control_watch(ctl);
 	return ctl;
+}
+
+/* Each has CLIENT_SECONDS for what it does. */
+bool
+control_settled(struct control *ctl, struct ev_timer *t)
+{
+	const struct client	*c;
+	unsigned int		 n = 0;
+
+	for (c = ctl->clients; c != NULL; c = c->next)
+		n += !client_waits(c);
+	if (n > 0 && ctl->settled == NULL)
+		log_info("control: %u clients are answered before the upgrade",
+		    n);
+	ctl->settled = t;
+	ev_timer_cancel(ctl->master->ev, &ctl->pause);
+	ev_del(ctl->master->ev, &ctl->io);
+	return n == 0;
+}
+
+void
+control_go_on(struct control *ctl)
+{
+	if (ctl->settled == NULL)
+		return;
+	ctl->settled = NULL;
+	control_watch(ctl);
 }
 
 size_t

@@ -36,6 +36,14 @@ void	control_renewed(struct control *, const struct acme_cert *,
  * for the next program does not know of the question. */
 void	control_interrupt(struct control *);
 /*
+ * Before that: takes nobody new, who waits in the queue of the socket instead.
+ * True when nobody is in the midst of a question or an answer; else the timer
+ * is set when that may be so, which takes seconds, as theirs are counted.
+ */
+bool	control_settled(struct control *, struct ev_timer *);
+/* There was no upgrade. */
+void	control_go_on(struct control *);
+/*
  * For an upgrade: the listening socket, then the clients that wait for an
  * outcome; returns how many.  And the inverse: they wait for the next one.
  */
