@@ -22,6 +22,7 @@
 #define CONTROL_WORDS_MAX	96
 #define CONTROL_RULES_MAX	1000	/* rules listed by one `explain` */
 #define CONTROL_TEXT_MAX	512	/* a rule as text */
+#define CONTROL_RENEW_MAX	3600	/* s that `renew` may wait */
 
 /*
  * Splits a line (terminated, without its LF) in place and decodes the words.

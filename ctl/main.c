@@ -10,6 +10,7 @@
 #include "common/l4.h"
 #include "explain.h"
 #include "render.h"
+#include "renew.h"
 #include "request.h"
 #include "table.h"
 #include "top.h"
@@ -35,7 +36,7 @@ static const struct command {
 	{ "routes", render_routes, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "upstreams", render_upstreams, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "certificates", render_certificates, ANSWER_WAIT, 0, 0, NULL, NULL },
-	{ "renew", render_nothing, ANSWER_WAIT, 1, 1, NULL, NULL },
+	{ "renew", render_renewed, ANSWER_WAIT_RENEW, 0, 0, renew_args, NULL },
 	{ "revoke", render_nothing, ANSWER_WAIT, 1, 1, NULL, NULL },
 	{ "metrics", render_metrics, ANSWER_WAIT, 0, 0, NULL, NULL },
 	{ "explain", render_explain, ANSWER_WAIT, 0, 0, explain_args, NULL },

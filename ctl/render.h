@@ -15,6 +15,7 @@ void	render_certificates(const json_t *);
 void	render_explain(const json_t *);
 void	render_sessions(const json_t *);
 void	render_metrics(const json_t *);		/* as OpenMetrics 1.0 */
+void	render_renewed(const json_t *);
 void	render_nothing(const json_t *);
 void	render_generation(const json_t *);
 void	render_stop(const json_t *);

@@ -6,6 +6,7 @@
 #include "common/l4.h"
 #include "common/log.h"
 #include "acme.h"
+#include "control.h"
 #include "generation.h"
 
 #define LOOK_MAX	60	/* s: the clock of the wall may be set */
@@ -50,11 +51,18 @@ acme_page(struct master *m, const struct conf *conf)
 	return a->page_fd;
 }
 
-const struct acme_cert *
-acme_list(const struct master *m)
+/* Those there are stay when acme is taken out of the configuration. */
+static struct acme_cert *
+certs_of(const struct master *m)
 {
 	return m->acme == NULL || m->gen == NULL ||
 	    !m->gen->conf->acme.on ? NULL : m->acme->certs;
+}
+
+const struct acme_cert *
+acme_list(const struct master *m)
+{
+	return certs_of(m);
 }
 
 struct acme_cert *
@@ -63,8 +71,7 @@ acme_find(const struct master *m, const char *name)
 	struct acme_cert	*c;
 	size_t			 i;
 
-	for (c = m->acme == NULL ? NULL : m->acme->certs; c != NULL;
-	    c = c->next) {
+	for (c = certs_of(m); c != NULL; c = c->next) {
 		if (strcmp(c->name, name) == 0)
 			return c;
 		for (i = 0; i < c->names.n; i++)
@@ -260,7 +267,7 @@ acme_up(struct master *m)
 	struct conf_strs	 before = { NULL, 0 };
 
 	if (!m->gen->conf->acme.on) {
-		acme_stop(m);
+		acme_stop(m, "the configuration has no acme any more");
 		return;
 	}
 	a = acme_get(m);
@@ -273,6 +280,8 @@ acme_up(struct master *m)
 	names_free(&before);
 	while ((c = old) != NULL) {
 		old = c->next;
+		control_renewed(m->control, c, "the configuration does not "
+		    "have it any more");
 		cert_free(c);
 	}
 	acme_hook_renewed(a);
@@ -352,15 +361,44 @@ acme_poke(struct master *m)
 }
 
 void
-acme_stop(struct master *m)
+acme_stop(struct master *m, const char *why)
 {
-	struct acme	*a = m->acme;
+	struct acme		*a = m->acme;
+	struct acme_cert	*c;
 
 	if (a == NULL)
 		return;
 	acme_run_stop(a);
 	acme_hook_stop(a);
 	ev_timer_cancel(m->ev, &a->timer);
+	for (c = a->certs; c != NULL; c = c->next)
+		control_renewed(m->control, c, why);
+}
+
+void
+acme_shown(struct master *m)
+{
+	struct acme_cert	*c;
+
+	for (c = certs_of(m); c != NULL; c = c->next) {
+		if (c->install == 0 || c->install > m->gen->installs)
+			continue;
+		c->install = 0;
+		control_renewed(m->control, c, NULL);
+	}
+}
+
+void
+acme_not_shown(struct master *m, const struct generation *g)
+{
+	char			 why[sizeof(g->error) + 64];
+	struct acme_cert	*c;
+
+	snprintf(why, sizeof(why), "installed, but it cannot be shown: %s",
+	    g->error);
+	for (c = certs_of(m); c != NULL; c = c->next)
+		if (c->install != 0 && c->install <= g->installs)
+			control_renewed(m->control, c, why);
 }
 
 bool
@@ -394,10 +432,9 @@ acme_next(const struct master *m, const struct acme_cert *c, int64_t *when)
 }
 
 const char *
-acme_renew(struct master *m, const char *name)
+acme_renew(struct master *m, struct acme_cert *c)
 {
-	struct acme_cert	*c = acme_find(m, name);
-	const char		*why;
+	const char	*why;
 
 	if (c == NULL)
 		return "no certificate of a CA has that name";

@@ -15,6 +15,8 @@
  * and checking of keys and requests that of one-shot runs of keys; master
  * carries between them and moves files.
  */
+struct generation;
+
 struct acme_cert {
 	struct acme_cert *next;
 	char		*name;		/* of site, upstream or certificate */
@@ -24,6 +26,8 @@ struct acme_cert {
 	bool		 there;		/* one of these names is in force */
 	struct ledger	 led;
 	bool		 renewed;	/* acme.on_renew is to be called */
+	uint64_t	 install;	/* acme.installs with it, until a
+					   generation shows it; else 0 */
 };
 
 /* One piece of work; see acme_run.c. */
@@ -50,8 +54,6 @@ struct acme_run {
 	struct hook	 dns;
 };
 
-struct generation;
-
 struct acme {
 	struct master	*master;
 	struct acme_cert *certs;
@@ -70,8 +72,13 @@ struct acme {
 void	acme_up(struct master *);
 /* There may be something to do now. */
 void	acme_poke(struct master *);
-/* Drops what is under way: before the end, and before an upgrade. */
-void	acme_stop(struct master *);
+/* Drops what is under way: before the end, and before an upgrade.  Who waits
+ * for a certificate is told why. */
+void	acme_stop(struct master *, const char *why);
+/* The workers of the generation in force, and no others, take connections. */
+void	acme_shown(struct master *);
+/* A generation could not be started. */
+void	acme_not_shown(struct master *, const struct generation *);
 /* True when the process was one of ours. */
 bool	acme_reaped(struct master *, pid_t, int status);
 /* The page of challenges, made when it is first asked for; -1: not here. */
@@ -83,8 +90,9 @@ const struct acme_cert *acme_list(const struct master *);
 struct acme_cert *acme_find(const struct master *, const char *name);
 /* The process that talks to a CA now, or NULL. */
 const struct proc *acme_proc(const struct master *);
-/* `l4muxctl renew` and `revoke`: what stands against it, or NULL. */
-const char *acme_renew(struct master *, const char *name);
+/* `l4muxctl renew` and `revoke`: what stands against it, or NULL.  When a
+ * renewal is over, control_renewed() follows, from the loop. */
+const char *acme_renew(struct master *, struct acme_cert *);
 const char *acme_revoke(struct master *, const char *name);
 /* What happens next with it: a word, and when (0 = now). */
 const char *acme_next(const struct master *, const struct acme_cert *,

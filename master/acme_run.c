@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/wire.h"
 #include "acme.h"
+#include "control.h"
 #include "generation.h"
 
 /*
@@ -447,7 +448,9 @@ install(struct acme_run *r)
 	log_info("certificate %s: installed, from %s", c->name,
 	    r->info.issuer);
 	if (c->held)
-		a->installs++;
+		c->install = ++a->installs;
+	else
+		control_renewed(a->master->control, c, NULL);
 	acme_save(a, c);
 	acme_hook_renewed(a);
 }
@@ -459,14 +462,16 @@ run_failed(struct acme_run *r)
 	struct acme_cert	*c = r->cert;
 	struct ledger_ways	 w = { .fallback = conf->acme.fallback != NULL,
 		.staging = conf->acme.staging != NULL };
-	int64_t			 now = time(NULL);
+	int64_t			 now = time(NULL), due;
 
 	w.nkinds = acme_kinds(conf, CHALLENGE_NONE, w.kind);
 	ledger_failure(&c->led, &r->done, &w, now, run_random());
+	due = ledger_due(&c->led, c->there, conf->acme.renew_at);
 	log_warnx("certificate %s: %s (failure %u; next attempt in %lld s)",
-	    c->name, r->done.text, c->led.failures,
-	    (long long)(ledger_due(&c->led, c->there, conf->acme.renew_at) -
-	    now));
+	    c->name, r->done.text, c->led.failures, (long long)(due - now));
+	/* Else another kind of challenge is tried at once. */
+	if (due > now)
+		control_renewed(r->acme->master->control, c, r->done.text);
 }
 
 /* It is over: writes down how it went. */
@@ -485,8 +490,9 @@ run_over(struct acme_run *r)
 		else
 			log_warnx("certificate %s: not revoked: %s", c->name,
 			    r->done.text);
-		/* One that is worth nothing is to be replaced. */
-		c->led.wanted = ok;
+		/* One that is worth nothing is to be replaced; and somebody may
+		 * have asked for another meanwhile. */
+		c->led.wanted |= ok;
 		c->led.issued = ok ? 0 : c->led.issued;
 	} else if (!ok)
 		run_failed(r);

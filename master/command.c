@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/stdlib.h>
+
 #include "common/control.h"
 #include "common/l4.h"
 #include "common/log.h"
@@ -105,12 +107,24 @@ command_log(struct request *r)
 	return true;
 }
 
+/* Without a number of seconds, the answer does not wait for the outcome. */
 static bool
 command_renew(struct request *r)
 {
-	const char	*why = acme_renew(r->master, r->word[1]);
+	struct acme_cert	*c = acme_find(r->master, r->word[1]);
+	const char		*why = NULL;
+	long long		 seconds = 0;
 
-	return why == NULL || refuse(r, why);
+	if (r->nwords == 3)
+		seconds = strtonum(r->word[2], 0, CONTROL_RENEW_MAX, &why);
+	if (why != NULL)
+		return refuse(r, "the seconds to wait are a number up to 3600");
+	if ((why = acme_renew(r->master, c)) != NULL)
+		return refuse(r, why);
+	if (seconds > 0)
+		r->renews = c->name;
+	r->patience = (uint64_t)seconds * NSEC_PER_SEC;
+	return true;
 }
 
 static bool
@@ -131,7 +145,7 @@ static const struct {
 	{ "upstreams", 1, 1, report_upstreams },
 	{ "certificates", 1, 1, report_certificates },
 	{ "metrics", 1, 1, report_metrics },
-	{ "renew", 2, 2, command_renew },
+	{ "renew", 2, 3, command_renew },
 	{ "revoke", 2, 2, command_revoke },
 	{ "sessions", 1, 2, command_sessions },
 	{ "kill", 2, 2, command_kill },

@@ -1,6 +1,5 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -13,6 +12,7 @@
 #include "common/control.h"
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "control.h"
 #include "gather.h"
 #include "generation.h"
@@ -34,6 +34,8 @@ struct client {
 	struct gather	 gather;
 	bool		 gathering;
 	uint64_t	 awaits;	/* the number of a reload, or 0 */
+	char		*renews;	/* a certificate that it waits for, or
+					   NULL */
 	const char	*answer;	/* of json; NULL while we read */
 	size_t		 left;
 };
@@ -44,6 +46,8 @@ struct control {
 	char		*path;
 	gid_t		 group;
 	struct ev_timer	 pause;		/* io is not watched meanwhile */
+	struct ev_timer	*settled;	/* nor here: set when nobody is left
+					   who asks or is answered */
 	struct client	*clients;	/* newest first */
 	unsigned int	 nclients;
 };
@@ -60,17 +64,20 @@ client_close(struct client *c)
 	ctl->nclients--;
 	if (c->gathering)
 		gather_cancel(&c->gather);
+	if (ctl->settled != NULL)
+		ev_timer_set(ctl->master->ev, ctl->settled, ev_clock());
 	ev_timer_cancel(ctl->master->ev, &c->deadline);
 	ev_del(ctl->master->ev, &c->io);
 	close(c->io.fd);
 	json_free(&c->json);
+	free(c->renews);
 	free(c);
 }
 
-static void
-client_late(struct ev_timer *t)
+static bool
+client_waits(const struct client *c)
 {
-	client_close(container_of(t, struct client, deadline));
+	return c->awaits != 0 || c->renews != NULL || c->gathering;
 }
 
 static void
@@ -109,6 +116,8 @@ client_finish(struct client *c)
 	struct ev	*ev = c->control->master->ev;
 
 	c->awaits = 0;
+	free(c->renews);
+	c->renews = NULL;
 	json_end(&c->json);
 	c->answer = json_done(&c->json, &c->left);
 	if (c->answer == NULL) {
@@ -122,6 +131,20 @@ client_finish(struct client *c)
 		client_close(c);
 	else
 		client_write(c);
+}
+
+static void
+client_late(struct ev_timer *t)
+{
+	struct client	*c = container_of(t, struct client, deadline);
+
+	if (c->renews == NULL) {
+		client_close(c);
+		return;
+	}
+	client_fail(c, "the certificate was not had in time: it is still "
+	    "being tried");
+	client_finish(c);
 }
 
 static void
@@ -161,7 +184,9 @@ client_request(struct client *c)
 	c->awaits = r.awaits;
 	c->gathering = r.gathers;
 	c->gather.done = client_gathered;
-	if (c->awaits == 0 && !c->gathering) {
+	if (r.renews != NULL && (c->renews = strdup(r.renews)) == NULL)
+		fatal("strdup");
+	if (!client_waits(c)) {
 		client_finish(c);
 		return;
 	}
@@ -169,6 +194,9 @@ client_request(struct client *c)
 	ev_mod(r.master->ev, &c->io, 0);	/* hang-up only */
 	if (c->gathering)
 		gather_start(&c->gather);
+	else if (c->renews != NULL)
+		ev_timer_set(r.master->ev, &c->deadline,
+		    ev_clock() + r.patience);
 	else
 		r.then(r.master);
 }
@@ -188,6 +216,38 @@ control_outcome(struct control *ctl, uint64_t number, const char *error)
 		else
 			client_fail(c, error);
 		client_finish(c);
+	}
+}
+
+static void
+client_renewed(struct client *c, const struct acme_cert *cert,
+    const char *error)
+{
+	char	text[2048];
+
+	if (error != NULL) {
+		snprintf(text, sizeof(text), "certificate %s: %s", cert->name,
+		    error);
+		client_fail(c, text);
+	} else {
+		json_str(&c->json, "certificate", cert->name);
+		json_int(&c->json, "not_after", cert->led.valid_to);
+		json_uint(&c->json, "generation",
+		    c->control->master->gen->id);
+	}
+	client_finish(c);
+}
+
+void
+control_renewed(struct control *ctl, const struct acme_cert *cert,
+    const char *error)
+{
+	struct client	*c, *next;
+
+	for (c = ctl == NULL ? NULL : ctl->clients; c != NULL; c = next) {
+		next = c->next;
+		if (c->renews != NULL && strcmp(c->renews, cert->name) == 0)
+			client_renewed(c, cert, error);
 	}
 }
 
@@ -237,7 +297,7 @@ client_event(struct ev_io *io, uint32_t events)
 
 	if (c->answer != NULL)
 		client_write(c);
-	else if (c->awaits == 0 && !c->gathering)
+	else if (!client_waits(c))
 		client_read(c);
 	else if (events & (EPOLLHUP | EPOLLERR))
 		client_close(c);	/* does not wait any more */
@@ -350,55 +410,6 @@ control_accept(struct ev_io *io, uint32_t events)
 		client_close(c);
 }
 
-/* Nobody else may be able to put a socket in our place. */
-static void
-check_directory(const char *path)
-{
-	struct stat	 st;
-	char		*dir, *slash;
-
-	if ((dir = strdup(path)) == NULL)
-		fatal("strdup");
-	if ((slash = strrchr(dir, '/')) == dir)
-		slash++;
-	*slash = '\0';
-	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
-		fatal("control: %s", dir);
-	if (stat(dir, &st) == -1)
-		fatal("control: %s", dir);
-	if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
-		fatalx("control: %s is writable by all", dir);
-	free(dir);
-}
-
-/* Removes what a daemon that died left; never a living one's, nor a file. */
-static void
-remove_stale(const struct sockaddr_un *sun)
-{
-	struct stat	st;
-	int		fd, rc;
-
-	if (lstat(sun->sun_path, &st) == -1) {
-		if (errno == ENOENT)
-			return;
-		fatal("control: %s", sun->sun_path);
-	}
-	if (!S_ISSOCK(st.st_mode))
-		fatalx("control: %s is there and no socket", sun->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		fatal("socket");
-	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	if (rc == 0 || errno == EAGAIN)
-		fatalx("control: another l4muxd answers on %s",
-		    sun->sun_path);
-	if (errno != ECONNREFUSED)
-		fatal("control: %s", sun->sun_path);
-	close(fd);
-	if (unlink(sun->sun_path) == -1)
-		fatal("control: %s", sun->sun_path);
-}
-
 static void
 control_own(struct control *ctl)
 {
@@ -425,42 +436,44 @@ control_new(struct master *m, const char *path)
 	return ctl;
 }
 
-static int
-control_bind(const struct sockaddr_un *sun)
-{
-	mode_t	mask;
-	int	fd, rc;
-
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		fatal("socket");
-	mask = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	umask(mask);
-	if (rc == -1)
-		fatal("control: %s", sun->sun_path);
-	return fd;
-}
-
 struct control *
 control_open(struct master *m, const char *path)
 {
-	struct sockaddr_un	 sun = { .sun_family = AF_UNIX };
-	struct control		*ctl;
+	struct control	*ctl = control_new(m, path);
 
-	if (strlen(path) >= sizeof(sun.sun_path))
-		fatalx("control: %s is longer than a socket's name can be",
-		    path);
-	memcpy(sun.sun_path, path, strlen(path));
-	ctl = control_new(m, path);
-	check_directory(path);
-	remove_stale(&sun);
-	ctl->io.fd = control_bind(&sun);
+	ctl->io.fd = control_socket(path);
 	control_own(ctl);
 	if (listen(ctl->io.fd, 128) == -1)
 		fatal("control: %s: listen", path);
 	control_watch(ctl);
 	return ctl;
+}
+
+/* Each has CLIENT_SECONDS for what it does. */
+bool
+control_settled(struct control *ctl, struct ev_timer *t)
+{
+	const struct client	*c;
+	unsigned int		 n = 0;
+
+	for (c = ctl->clients; c != NULL; c = c->next)
+		n += !client_waits(c);
+	if (n > 0 && ctl->settled == NULL)
+		log_info("control: %u clients are answered before the upgrade",
+		    n);
+	ctl->settled = t;
+	ev_timer_cancel(ctl->master->ev, &ctl->pause);
+	ev_del(ctl->master->ev, &ctl->io);
+	return n == 0;
+}
+
+void
+control_go_on(struct control *ctl)
+{
+	if (ctl->settled == NULL)
+		return;
+	ctl->settled = NULL;
+	control_watch(ctl);
 }
 
 size_t

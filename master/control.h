@@ -13,8 +13,13 @@
  * document back.
  */
 
+struct acme_cert;
+
 /* Fatal when the socket cannot be made, or another daemon answers on it. */
 struct control *control_open(struct master *, const char *path);
+/* control_socket.c: makes it, bound; nobody but us may use it yet.  Fatal as
+ * control_open(). */
+int	control_socket(const char *path);
 /* Removes the socket from the file system as well. */
 void	control_close(struct control *);
 /* The reload of that number is over: answers who waits for it. error is NULL,
@@ -22,9 +27,22 @@ void	control_close(struct control *);
 #define CONTROL_WAITING_MAX	64
 void	control_outcome(struct control *, uint64_t number, const char *error);
 
+/* The same for who waits for a certificate: it is in force, or error says why
+ * it is not. */
+void	control_renewed(struct control *, const struct acme_cert *,
+	    const char *error);
+
 /* Before an upgrade: who waits for what processes tell is told to ask again,
  * for the next program does not know of the question. */
 void	control_interrupt(struct control *);
+/*
+ * Before that: takes nobody new, who waits in the queue of the socket instead.
+ * True when nobody is in the midst of a question or an answer; else the timer
+ * is set when that may be so, which takes seconds, as theirs are counted.
+ */
+bool	control_settled(struct control *, struct ev_timer *);
+/* There was no upgrade. */
+void	control_go_on(struct control *);
 /*
  * For an upgrade: the listening socket, then the clients that wait for an
  * outcome; returns how many.  And the inverse: they wait for the next one.
@@ -44,6 +62,9 @@ struct request {
 	struct json	*json;
 	uint64_t	 awaits;	/* set: answered when that reload ends */
 	void		(*then)(struct master *);	/* begins it */
+	const char	*renews;	/* set: answered when that certificate
+					   is had, or could not be, or late */
+	uint64_t	 patience;	/* ns: not longer than this */
 	struct gather	*gather;	/* what to ask the children */
 	bool		 gathers;	/* set: ask it, then answer */
 	char		 err[256];

@@ -152,8 +152,6 @@ cred_open(struct generation *g)
 	uint32_t		 i;
 	size_t			 k, n = 0;
 
-	g->installs = g->master->acme == NULL ? 0 :
-	    g->master->acme->installs;
 	for (i = 0; i < conf_nholders(g->conf); i++)
 		n += site_creds(conf_holder(g->conf, i));
 	if (n == 0)

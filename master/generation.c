@@ -11,6 +11,7 @@
 #include "common/conn.h"
 #include "common/l4.h"
 #include "common/log.h"
+#include "acme.h"
 #include "generation.h"
 
 const char *
@@ -217,6 +218,7 @@ gen_new(struct master *m, struct conf *conf)
 	g->state = GEN_PREPARING;
 	g->conf = conf;
 	g->since = ev_clock();
+	g->installs = m->acme == NULL ? 0 : m->acme->installs;
 	g->snapshot = -1;
 	g->prep.chan.fd = g->prep.stats_fd = g->prep.addrs_fd = -1;
 	g->progress.cb = gen_progress;

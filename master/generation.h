@@ -69,7 +69,7 @@ struct generation {
 	size_t		 ncred;
 	size_t		 kept;		/* behind the last one taken over */
 
-	uint64_t	 installs;	/* acme.h, when these were opened */
+	uint64_t	 installs;	/* acme.h, when it was begun */
 	struct proc	 prep;		/* one-shot keys: checks and makes
 					   certificates before the rest */
 	size_t		 prepared;	/* credentials done */

@@ -119,6 +119,7 @@ life_check_switched(struct master *m)
 	m->switching = NULL;
 	listen_close(m, m->gen->conf);
 	life_report(m->gen);
+	acme_shown(m);
 	life_outcome(m, NULL);
 }
 
@@ -139,6 +140,7 @@ life_failed(struct generation *g)
 	} else
 		m->status = 1;
 	m->starting = NULL;
+	acme_not_shown(m, g);
 	gen_kill(g);
 	life_retire(m, g);
 	life_outcome(m, g->error);
@@ -348,7 +350,7 @@ static void
 life_end(struct master *m)
 {
 	m->stopping = true;
-	acme_stop(m);
+	acme_stop(m, "the daemon was told to stop: it goes on when it starts");
 	handover_redirect(m);
 	life_each(m, gen_drain);
 	listen_close(m, NULL);

@@ -45,6 +45,7 @@ upgrade_end(struct upgrade *u, const char *error)
 {
 	struct master	*m = u->master;
 
+	control_go_on(m->control);
 	ev_del(m->ev, &u->io);
 	ev_timer_cancel(m->ev, &u->patience);
 	if (u->io.fd != -1)
@@ -67,7 +68,7 @@ upgrade_exec(struct upgrade *u)
 	int		 fd, n = 0;
 	char		 error[128];
 
-	acme_stop(m);
+	acme_stop(m, "interrupted by an upgrade: ask again");
 	control_interrupt(m->control);
 	if ((fd = state_save(m)) == -1) {
 		upgrade_end(u, "the state could not be written");
@@ -93,6 +94,18 @@ upgrade_exec(struct upgrade *u)
 	upgrade_end(u, error);
 }
 
+/* Answers that are being written would be cut short. */
+static void
+upgrade_settle(struct ev_timer *t)
+{
+	struct upgrade	*u = container_of(t, struct upgrade, patience);
+
+	if (u->master->stopping)
+		upgrade_end(u, "the daemon was told to stop");
+	else if (control_settled(u->master->control, t))
+		upgrade_exec(u);
+}
+
 static void
 upgrade_answer(struct ev_io *io, uint32_t events)
 {
@@ -107,12 +120,12 @@ upgrade_answer(struct ev_io *io, uint32_t events)
 	}
 	if (n == -1 && errno == EAGAIN)
 		return;
-	if (u->master->stopping)
-		upgrade_end(u, "the daemon was told to stop");
-	else if (n == 0 && u->len == strlen(UPGRADE_FORMAT) &&
-	    memcmp(u->answer, UPGRADE_FORMAT, u->len) == 0)
-		upgrade_exec(u);
-	else
+	if (n == 0 && u->len == strlen(UPGRADE_FORMAT) &&
+	    memcmp(u->answer, UPGRADE_FORMAT, u->len) == 0) {
+		ev_del(u->master->ev, &u->io);
+		u->patience.cb = upgrade_settle;
+		ev_timer_set(u->master->ev, &u->patience, ev_clock());
+	} else
 		upgrade_end(u, "the binary is no l4muxd that could take over");
 }
 

@@ -44,6 +44,8 @@ _l4muxctl()
 		;;
 	explain:*)
 		words="-a -f -l -p -x" ;;
+	renew:renew)
+		words=-w ;;
 	sessions:sessions)
 		words=$(_l4muxctl_names "$socket" targets) ;;
 	kill:kill)

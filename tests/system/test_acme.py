@@ -85,7 +85,7 @@ class AcmeCase(Case):
             f.write(re.sub(r"\bissued=\d+", "issued=1000", text))
 
     def renew(self, d):
-        r = d.ctl("renew", "s.example")
+        r = d.ctl("renew", "-w", "0", "s.example")
         self.assertEqual((0, ""), (r.returncode, r.stderr))
 
     def again(self, conf):

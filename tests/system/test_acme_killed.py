@@ -83,7 +83,7 @@ class TestAcmeKilled(AcmeCase):
         self.assert_shown()
         self.assertEqual(new, self.is_new(before))
         if not asked:       # it died before it answered
-            d.ctl("renew", "s")
+            d.ctl("renew", "-w", "0", "s")
         go.set()
         if wanted or not new:
             d.log.wait("certificate s: installed", seconds=30)
@@ -105,7 +105,7 @@ class TestAcmeKilled(AcmeCase):
             shutil.copytree(self.kept, self.state, symlinks=True)
             before = self.pair()
             d, disarm = self.armed(call, n, *args)
-            asked = d.ctl("renew", "s").returncode == 0
+            asked = d.ctl("renew", "-w", "0", "s").returncode == 0
             if not self.died(d):
                 self.assertTrue(self.is_new(before))
                 disarm()

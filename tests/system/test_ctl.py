@@ -4,6 +4,7 @@ import grp
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -277,6 +278,9 @@ class TestControl(Case):
                 (("kill", "none"), 1), (("log", "loud"), 1),
                 (("sessions", "nowhere"), 1), (("top",), 1),
                 (("explain", "a", "b"), 2), (("explain", "-q", "a"), 2),
+                (("renew",), 2), (("renew", "a", "b"), 2),
+                (("renew", "-q", "a"), 2), (("renew", "-w", "x", "a"), 2),
+                (("renew", "-w", "3601", "a"), 2), (("renew", "a"), 1),
                 (("explain", "-x", "/dev/null", "a"), 2),
                 (("explain", "-a", "h2", "-x", "/dev/null"), 2),
                 (("-s", "/nonexistent/socket", "status"), 3),
@@ -572,6 +576,65 @@ class TestReloadCommand(Case):
         finally:
             harness.proc.go_on(pid)
         self.assertEqual([], d.ask("sessions")["sessions"])
+
+
+class TestUpgradeWaits(Case):
+    """For those who are being answered."""
+
+    def setUp(self):
+        _, ups = self.backends("one")
+        self.d = self.start({
+            "listen": ("127.0.0.1:%d" % free_port(),), "upstreams": ups,
+            "routes": tuple({"sni": "n%d.example" % i, "to": "one"}
+                            for i in range(10000)),
+            "fallback": "one"})
+
+    def half_answered(self):
+        """A client who has more to read than the socket holds."""
+        s = self.d.begin("routes")
+        self.assertEqual(b"{", s.recv(1))
+        return s
+
+    def upgrade(self):
+        """Asked for, and only these clients are still to be served."""
+        at = self.d.log.mark()
+        s = self.d.begin("upgrade")
+        self.d.log.wait("are answered before the upgrade", at)
+        return s
+
+    def test_CT9_answers_are_whole(self):
+        some = [self.half_answered() for _ in range(3)]
+        slow = self.d.connect()         # in the midst of its question
+        slow.sendall(b"sta")
+        self.d.status()                 # has been read by now
+        up = self.upgrade()
+        late = self.d.begin("status")
+        slow.sendall(b"tus\n")
+        self.assertTrue(self.d.answer(slow)["ok"])
+        for s in some:
+            with s:
+                got = json.loads(b"{" + net.read_end(s)[0])
+            self.assertEqual(10000, len(got["routes"]))
+        self.assertEqual({"ok": True, "generation": 2}, self.d.answer(up))
+        # Who came meanwhile is answered by the new program.
+        self.assertEqual("running", self.d.answer(late)["state"])
+
+    def test_CT9_not_for_ever(self):
+        """Who does not read what was asked for holds nobody up."""
+        with self.half_answered() as s, self.d.connect() as idle:
+            self.d.status()
+            self.assertTrue(self.d.answer(self.upgrade())["ok"])
+            self.assertEqual(b"", idle.recv(1))
+            got, _ = net.read_end(s)
+            self.assertFalse(got.endswith(b"}\n"))
+
+    def test_CT9_stop_meanwhile(self):
+        """Then nothing is upgraded, and nobody waited for."""
+        with self.half_answered(), self.upgrade():
+            os.kill(self.d.pid, signal.SIGTERM)
+            self.assertEqual(0, self.d.proc.wait(net.WAIT))
+        self.d.log.join(net.WAIT)
+        self.assertNotIn("has taken over", self.d.log.tail())
 
 
 class TestStop(Case):

@@ -63,6 +63,7 @@ class TestCompletions(Case):
         self.assertEqual({"two"}, self.bash(*sock, "sessions", "tw"))
         self.assertEqual({"-a", "-f", "-l", "-p", "-x"},
                          self.bash(*sock, "explain", "-"))
+        self.assertEqual({"-w"}, self.bash(*sock, "renew", ""))
         self.assertEqual(set(), self.bash(*sock, "status", ""))
         with net.tcp(self.port) as s:
             s.sendall(b"SSH-2.0-x\r\n")
