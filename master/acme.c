@@ -11,6 +11,7 @@
 
 #define LOOK_MAX	60	/* s: the clock of the wall may be set */
 #define LOOK_SOON	NSEC_PER_SEC	/* while a generation comes up */
+#define SHOW_MAX	(60 * NSEC_PER_SEC)	/* pause between tries */
 
 static void	acme_look(struct ev_timer *);
 
@@ -324,6 +325,25 @@ is_busy(const struct master *m)
 	return m->starting != NULL || m->switching != NULL || m->upgrading;
 }
 
+/* Certificates are there that the generation in force does not show.  One that
+ * would may fail for another reason, and again: each time all processes start
+ * anew. */
+static void
+acme_show(struct acme *a)
+{
+	struct master	*m = a->master;
+	uint64_t	 now = ev_clock();
+
+	if (now >= a->again) {
+		a->pause = a->pause == 0 ? LOOK_SOON : 2 * a->pause;
+		if (a->pause > SHOW_MAX)
+			a->pause = SHOW_MAX;
+		a->again = now + a->pause;
+		life_renew(m);
+	}
+	ev_timer_set(m->ev, &a->timer, a->again);
+}
+
 static void
 acme_look(struct ev_timer *t)
 {
@@ -340,10 +360,10 @@ acme_look(struct ev_timer *t)
 		return;
 	}
 	if (m->gen->installs != a->installs) {
-		life_renew(m);
-		ev_timer_set(m->ev, t, ev_clock() + LOOK_SOON);
+		acme_show(a);
 		return;
 	}
+	a->again = a->pause = 0;
 	if (a->run != NULL || (c = first(a, &kind, &when)) == NULL)
 		return;
 	if (when <= now)

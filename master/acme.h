@@ -66,6 +66,8 @@ struct acme {
 	struct challenges *page;
 	int		 page_fd;	/* -1: there is none */
 	uint64_t	 installs;	/* certificates since the start */
+	uint64_t	 again, pause;	/* ns: no generation to show them is
+					   begun before; 0: none was */
 };
 
 /* A generation is up: what does its configuration want? */

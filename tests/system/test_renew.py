@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import acme_ca
 import harness
@@ -182,6 +183,11 @@ class TestRenew(RenewCase):
         got = d.answer(s)
         self.assertFalse(got["ok"])
         self.assertRegex(got["error"], "^certificate s: installed, but .*root")
+        # It is tried again, but not at once.
+        begun = time.monotonic()
+        for _ in range(2):
+            d.log.wait("the running configuration goes on", d.log.mark())
+        self.assertGreater(time.monotonic() - begun, 1.5)
         shown = self.served()
         shutil.move(self.dir + "/away", self.dir + "/root")
         poll(lambda: self.served() != shown)
