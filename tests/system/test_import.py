@@ -4,6 +4,7 @@ import os
 import ssl
 import subprocess
 
+import certs
 import harness
 import net
 from test_certificates import CertCase
@@ -15,7 +16,8 @@ class TestImport(CertCase):
     def setUp(self):
         super().setUp()
         self.root = self.ca.authority("Root")
-        self.middle = self.ca.authority("Middle", issuer=self.root)
+        self.middle = self.ca.authority("Middle", issuer=self.root,
+                                        end=99 * certs.DAY)
 
     def made(self, n, kind="p256"):
         """Leaf, its key, and chain, as text."""
