@@ -488,7 +488,7 @@ relay_event(struct session *s, struct leg *l, uint32_t events)
 		relay_reset(s, l);
 		return;
 	}
-	if (events == EPOLLIN && l->held != NULL)
+	if ((events & ~(uint32_t)EPOLLOUT) == EPOLLIN && l->held != NULL)
 		leg_mute(s, l);
 	if (s->state == SESSION_RELAY)
 		relay_run(s);
