@@ -9,7 +9,8 @@
 #define BUDGET		(512 * 1024)	/* bytes for one connection, then the
 					   others */
 #define REQUEST_COST	4096		/* of the budget */
-#define FLUSH_AFTER	(64 * 1024)	/* that make a send(2) worth it */
+#define FLUSH_AFTER	(64 * 1024)	/* bytes that make a send(2) worth it,
+					   before the run ends */
 #define SKIP_MAX	(1024 * 1024)	/* of a body that nobody wants */
 
 struct h1_server *
@@ -77,23 +78,25 @@ h1_save(struct h1_server *s, struct h1 *h)
 	return true;
 }
 
+enum h1_result
+h1_write(struct run *r, const char *p, size_t n)
+{
+	run_spend(r, n);
+	if (io_write(r->io, p, n) != IO_OK)
+		return H1_BROKEN;
+	/* Small answers wait for what else this run brings. */
+	return io_queued(r->io) < FLUSH_AFTER ? GO_ON : h1_flush(r);
+}
+
 /* n bytes of an answer. */
 static enum h1_result
 h1_put(struct run *r, const char *p, size_t n)
 {
-	enum io_result	res;
+	enum h1_result	res = h1_write(r, p, n);
 
-	run_spend(r, n);
-	if (io_write(r->io, p, n) != IO_OK)
-		return H1_BROKEN;
 	if (r->h->body.left == 0)
 		h1_body_end(r->s, r->h);
-	/* Small answers wait for what else this run brings. */
-	if (io_queued(r->io) < FLUSH_AFTER)
-		return GO_ON;
-	res = io_flush(r->io);
-	return res == IO_OK ? GO_ON :
-	    res == IO_AGAIN ? H1_SENDING : H1_BROKEN;
+	return res;
 }
 
 static enum h1_result

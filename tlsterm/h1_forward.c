@@ -10,7 +10,6 @@
  * other side takes no more.
  */
 #define CHUNK_HEAD	8		/* "xxxxxx\r\n", before the data */
-#define FLUSH_AFTER	(16 * 1024)	/* bytes that make a send(2) worth it */
 
 static bool
 body_pending(const struct h1 *h)
@@ -187,12 +186,7 @@ down_put(struct run *r, char *p, size_t n)
 		memcpy(p + len + n, "\r\n", 2);
 		n += (size_t)len + 2;
 	}
-	run_spend(r, n);
-	if (io_write(r->io, p, n) != IO_OK)
-		return H1_BROKEN;
-	if (n < FLUSH_AFTER)
-		return GO_ON;
-	return h1_flush(r) == H1_BROKEN ? H1_BROKEN : GO_ON;
+	return h1_write(r, p, n) == H1_BROKEN ? H1_BROKEN : GO_ON;
 }
 
 static enum h1_result

@@ -31,6 +31,9 @@ enum h1_result h1_answer(struct run *, const struct request *);
 enum h1_result h1_receive(struct run *);
 /* H1_SENDING: the socket is full. */
 enum h1_result h1_flush(struct run *);
+/* Writes n bytes to the client, and flushes once many are there: what h1_flush()
+ * returns, or GO_ON. */
+enum h1_result h1_write(struct run *, const char *p, size_t n);
 
 /* h1_forward.c: the request in s->req goes to s->res.upstream. */
 enum h1_result h1_forward_begin(struct run *);
