@@ -364,6 +364,8 @@ acme_look(struct ev_timer *t)
 		return;
 	}
 	a->again = a->pause = 0;
+	for (c = a->certs; c != NULL; c = c->next)
+		ledger_mend(&c->led, now);
 	if (a->run != NULL || (c = first(a, &kind, &when)) == NULL)
 		return;
 	if (when <= now)

@@ -14,6 +14,7 @@
 #define ASK_MIN		(1 * LEDGER_HOUR)	/* RFC 9773 4.3.2 */
 #define ASK_USUAL	(6 * LEDGER_HOUR)
 #define LINE_HEAD	"l4mux-acme 1\n"
+#define ASK_SPREAD	600		/* s, random */
 #define DIGITS		12		/* of a number: no sum of them overflows */
 
 /* Pauses after one failure, two, ... ; the last for all that follow. */
@@ -187,6 +188,26 @@ ledger_due(const struct ledger *l, bool there, double renew_at)
 	return later(due, not_before(l));
 }
 
+static void
+at_most(int64_t *t, int64_t most)
+{
+	if (*t > most)
+		*t = most;
+}
+
+void
+ledger_mend(struct ledger *l, int64_t now)
+{
+	int	i;
+
+	at_most(&l->issued, now);
+	at_most(&l->failing, now);
+	for (i = 0; i < LEDGER_FAILURES; i++)
+		at_most(&l->failed[i], now);
+	at_most(&l->next, now + RETRY_MAX);
+	at_most(&l->ask, now + DAY + ASK_SPREAD);
+}
+
 const char *
 ledger_refuses(const struct ledger *l, int64_t now)
 {
@@ -289,7 +310,7 @@ ledger_asked(struct ledger *l, const struct acme_done *d, int64_t now,
 	int64_t	wait = d->retry == 0 ? ASK_USUAL : d->retry;
 
 	wait = wait < ASK_MIN ? ASK_MIN : wait > DAY ? DAY : wait;
-	l->ask = now + wait + (int64_t)(random % 600);
+	l->ask = now + wait + (int64_t)(random % ASK_SPREAD);
 	if (d->outcome != ACME_OK)
 		return;
 	l->from = (int64_t)d->from;

@@ -46,6 +46,9 @@ bool	ledger_parse(struct ledger *, const char *text);
  * is left when it is time for another.
  */
 int64_t	ledger_due(const struct ledger *, bool there, double renew_at);
+/* Whatever lies further ahead than it can: the clock was set back since, and
+ * nobody waits for what it said then. */
+void	ledger_mend(struct ledger *, int64_t now);
 /* Why somebody who asks now has to wait; NULL: nothing keeps it. */
 const char *ledger_refuses(const struct ledger *, int64_t now);
 

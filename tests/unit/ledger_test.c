@@ -186,6 +186,38 @@ START_TEST(test_five_an_hour)
 }
 END_TEST
 
+/* An attempt at a time that is not to come for years. */
+START_TEST(test_clock_set_back)
+{
+	struct ledger	l = issued(0);
+	int64_t		ahead = NOW + 3650 * DAY, now = NOW + 80 * DAY;
+	int		i;
+
+	l.ask = ahead;
+	for (i = 0; i < LEDGER_FAILURES; i++)
+		attempt_failed(&l, ACME_LIMITED, 7200, ahead);
+	ledger_mend(&l, now);
+	ck_assert_int_eq(l.issued, NOW);
+	ck_assert_int_eq(l.failing, now);
+	ck_assert_int_eq(ledger_due(&l, true, 0.33), now + 7 * DAY);
+	ck_assert_int_lt(l.ask, now + 2 * DAY);
+	/* Who asks waits for the hour, and no longer. */
+	ck_assert_ptr_nonnull(ledger_refuses(&l, now));
+	ck_assert_ptr_null(ledger_refuses(&l, now + LEDGER_HOUR));
+}
+END_TEST
+
+START_TEST(test_clock_is_right)
+{
+	struct ledger	l = issued(5), before;
+
+	attempt_failed(&l, ACME_LIMITED, UINT32_MAX, NOW + 80 * DAY);
+	before = l;
+	ledger_mend(&l, NOW + 80 * DAY);
+	ck_assert_int_eq(memcmp(&l, &before, sizeof(l)), 0);
+}
+END_TEST
+
 START_TEST(test_retry_after)
 {
 	struct ledger	l = issued(0);
@@ -265,6 +297,8 @@ main(void)
 	tcase_add_test(tc, test_pauses);
 	tcase_add_test(tc, test_wanted_early);
 	tcase_add_test(tc, test_five_an_hour);
+	tcase_add_test(tc, test_clock_set_back);
+	tcase_add_test(tc, test_clock_is_right);
 	tcase_add_test(tc, test_retry_after);
 	tcase_add_test(tc, test_the_other_challenge);
 	tcase_add_test(tc, test_rehearsal);
