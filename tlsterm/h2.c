@@ -312,6 +312,7 @@ h2_step(struct h2 *h, struct io *io)
 	if (h->over)
 		return H1_LAST;
 	h2_step_forwards(h);
+	h2_window_look(h);
 	if (h->s->h1->draining)
 		h2_drain(h);
 	if ((res = h2_send(h, io)) != GO_ON)
@@ -393,9 +394,12 @@ h2_due(const struct h2 *h, const struct io *io)
 
 	if (h->noticed != 0)
 		due = earlier(due, h->noticed, NOTICE_TIME);
-	TAILQ_FOREACH(st, &h->streams, link)
+	TAILQ_FOREACH(st, &h->streams, link) {
 		if ((at = stream_due(st)) != 0 && (due == 0 || at < due))
 			due = at;
+		if (st->waits != 0)
+			due = earlier(due, st->waits, H2_WAIT);
+	}
 	return due;
 }
 

@@ -203,6 +203,9 @@ down_read(struct h2_stream *st, char *buf, size_t room, uint32_t *flags)
 	default:
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
+	if (h2_window_waits(st, room, n))	/* never where it is direct */
+		return down_keep(st, p, n) ? NGHTTP2_ERR_DEFERRED :
+		    NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (direct)
 		return (ssize_t)n;
 	if (n > room && !down_keep(st, p + room, n - room))
@@ -222,6 +225,9 @@ read_forward(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
 	(void)session;
 	(void)id;
 	(void)arg;
+	if (st->down != NULL && h2_window_waits(st, room,
+	    st->downlen - st->downoff))
+		return NGHTTP2_ERR_DEFERRED;
 	st->moved = st->h->now;
 	if (st->down != NULL)
 		n = (ssize_t)down_kept(st, (char *)buf, room);

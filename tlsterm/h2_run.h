@@ -12,6 +12,8 @@
 #define H2_FRAME	16384		/* data of one: what any client takes */
 #define H2_HEAD		9		/* of a frame */
 #define H2_DOWN_MIN	4096		/* forward_read()'s */
+#define H2_WAIT		(100 * NSEC_PER_MSEC)	/* of a small piece, for others
+						   to go with it */
 
 struct h2_server {
 	struct h1_server	*h1;
@@ -38,6 +40,11 @@ struct h2_stream {
 	size_t			 held;		/* on account, besides this */
 	uint32_t		 skipped;	/* of a body nobody wants */
 
+	/* windows: h2_window.c */
+	uint64_t		 waits;		/* since when; 0 = it does not */
+	bool			 waited;	/* long enough */
+	size_t			 widest, wants;	/* bytes, so far; and now */
+
 	/* while an upstream has it */
 	struct forward		*fwd;		/* NULL: none has */
 	bool			 woken;
@@ -61,7 +68,7 @@ struct h2 {
 	const struct origin	*o;
 	nghttp2_session		*session;
 	struct h2_streams	 streams;
-	unsigned int		 nwoken;
+	unsigned int		 nwoken, nwait;
 	void			(*wake)(void *);
 	void			*arg;
 
@@ -74,6 +81,8 @@ struct h2 {
 	/* limits */
 	size_t			 mem;
 	struct h2_limit		 resets, noise, dribble;
+	uint32_t		 returns;	/* frames that open a window
+						   again are no noise */
 	struct h2_scan		 scan;
 	int32_t			 newest;	/* stream of the client */
 	uint64_t		 reset;		/* when we reset one; 0 = not */
@@ -140,6 +149,19 @@ void	h2_reset(struct h2 *, int32_t id, uint32_t error);
 void	h2_stream_free(struct h2_stream *);
 /* To h1->out; libnghttp2's error when it cannot. */
 int	h2_stream_send(struct h2_stream *, const uint8_t *head, size_t n);
+
+/* h2_window.c */
+/* There are `left` bytes, and the windows have room for n of them: is the
+ * stream to wait?  Then NGHTTP2_ERR_DEFERRED is for the library; it goes on by
+ * itself, H2_WAIT after st->waits at the latest. */
+bool	h2_window_waits(struct h2_stream *, size_t n, uint64_t left);
+void	h2_window_release(struct h2_stream *);
+/* Windows may have opened, or time has gone by. */
+void	h2_window_look(struct h2 *);
+/* n bytes of data go out: the client will open its windows again. */
+void	h2_window_sent(struct h2 *, size_t n);
+/* Is this a frame that does so for them? */
+bool	h2_window_returns(struct h2 *);
 
 /* h2_forward.c */
 void	h2_forward_begin(struct h2_stream *, bool websocket);

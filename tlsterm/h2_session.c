@@ -163,7 +163,9 @@ h2_watch(struct h2 *h, const uint8_t *p, size_t n)
 		return all;
 	if (f.type == NGHTTP2_RST_STREAM)
 		h2_count_reset(h);
-	else if (f.type != NGHTTP2_HEADERS && f.type != NGHTTP2_CONTINUATION)
+	else if (f.type != NGHTTP2_HEADERS && f.type !=
+	    NGHTTP2_CONTINUATION && (f.type != NGHTTP2_WINDOW_UPDATE ||
+	    !h2_window_returns(h)))
 		count(h, &h->noise, H2_NOISE);
 	if (f.type == NGHTTP2_DATA && stream_is_over(h, f.stream))
 		h2_doom(h, NGHTTP2_STREAM_CLOSED);
@@ -333,6 +335,8 @@ sent_answer(struct h2 *h, const nghttp2_frame *f)
 	struct h2_stream	*st;
 
 	h2_limit_give(&h->noise, CREDIT);
+	if (f->hd.type == NGHTTP2_DATA)
+		h2_window_sent(h, f->hd.length);
 	if ((f->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
 	    (st = nghttp2_session_get_stream_user_data(h->session,
 	    f->hd.stream_id)) != NULL)

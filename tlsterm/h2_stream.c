@@ -50,6 +50,7 @@ h2_stream_free(struct h2_stream *st)
 	struct h2	*h = st->h;
 
 	h2_forward_drop(st);
+	h2_window_release(st);
 	stream_body_end(st);
 	blob_drop(st->strings);
 	TAILQ_REMOVE(&h->streams, st, link);
@@ -95,6 +96,8 @@ read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t n,
 	(void)id;
 	(void)buf;
 	(void)arg;
+	if (h2_window_waits(st, n, st->body.left))
+		return NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
 	if (n >= st->body.left) {
 		n = (size_t)st->body.left;

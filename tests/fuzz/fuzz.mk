@@ -43,8 +43,8 @@ FUZZ_OBJ_h1resp	= $(addprefix $(FUZZ_O)/obj/tlsterm/,forward_head.o uphead.o \
 	http1.o request.o)
 FUZZ_OBJ_http2	= $(addprefix $(FUZZ_O)/obj/tlsterm/,http2.o request.o)
 FUZZ_OBJ_h2conn	= $(addprefix $(FUZZ_O)/obj/tlsterm/,h2.o h2_session.o \
-	h2_stream.o h2_forward.o h2_limit.o http2.o request.o response.o \
-	body.o blob.o range.o)
+	h2_stream.o h2_window.o h2_forward.o h2_limit.o http2.o request.o \
+	response.o body.o blob.o range.o)
 FUZZ_LIBS_h2conn = -lnghttp2
 FUZZ_OBJ_fspath	= $(addprefix $(FUZZ_O)/obj/tlsterm/,fspath.o)
 FUZZ_OBJ_accept	= $(addprefix $(FUZZ_O)/obj/tlsterm/,accept.o)
