@@ -307,12 +307,12 @@ h2_step(struct h2 *h, struct io *io)
 {
 	enum h1_result	res;
 
+	h2_window_look(h);
 	if (io->unsent.p != NULL && (res = h2_flush(h, io)) != GO_ON)
 		return res;
 	if (h->over)
 		return H1_LAST;
 	h2_step_forwards(h);
-	h2_window_look(h);
 	if (h->s->h1->draining)
 		h2_drain(h);
 	if ((res = h2_send(h, io)) != GO_ON)

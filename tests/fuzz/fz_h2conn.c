@@ -269,16 +269,18 @@ static void
 check(const struct h2 *h)
 {
 	const struct h2_stream	*st;
-	size_t			 n = 0, nwoken = 0, nfwd = 0;
+	size_t			 n = 0, nwoken = 0, nfwd = 0, nwait = 0;
 
 	TAILQ_FOREACH(st, &h->streams, link) {
 		n++;
 		nwoken += st->woken;
 		nfwd += st->fwd != NULL;
+		nwait += st->waits != 0;
 	}
 	must(n <= H2_STREAMS_MAX, "streams are limited");
 	must(nfwd == w.nfwd, "a forward belongs to a stream");
 	must(nwoken == h->nwoken, "who is woken is counted");
+	must(nwait == h->nwait, "who waits is counted");
 	must(h->mem <= H2_MEMORY_MAX + 4096, "memory is limited");
 	must(h->collecting == 0 || h->head.len <= HTTP2_HEAD_MAX,
 	    "a head is limited");
