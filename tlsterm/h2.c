@@ -37,7 +37,7 @@ h2_new(struct h2_server *s, const struct origin *o, void (*wake)(void *),
 	h->o = o;
 	h->wake = wake;
 	h->arg = arg;
-	h->now = h->since = h->sent = now;
+	h->now = h->began = h->since = h->sent = now;
 	h->mem = sizeof(*h);
 	h->scan.left = H2_PREFACE;
 	TAILQ_INIT(&h->streams);
@@ -375,8 +375,8 @@ connection_due(const struct h2 *h, const struct io *io)
 
 	head = sec_to_ns(conf->limits.header_timeout);
 	idle = sec_to_ns(conf->limits.idle_timeout);
-	if (!h->settled)
-		due = earlier(due, h->since, head);
+	if (!h->settled || !h->acked)
+		due = earlier(due, h->began, head);
 	if (h->heading != 0)
 		due = earlier(due, h->heading, head);
 	if (io->unsent.p != NULL)
@@ -403,6 +403,17 @@ h2_due(const struct h2 *h, const struct io *io)
 	return due;
 }
 
+/* RFC 9113 6.5.3; not where nothing came at all. */
+static uint32_t
+late_error(const struct h2 *h)
+{
+	double	patience = h->s->h1->sites->conf->limits.header_timeout;
+
+	return h->settled && !h->acked && patience > 0 &&
+	    h->now >= h->began + sec_to_ns(patience) ?
+	    NGHTTP2_SETTINGS_TIMEOUT : NGHTTP2_NO_ERROR;
+}
+
 enum h1_result
 h2_late(struct h2 *h, struct io *io, uint64_t now)
 {
@@ -413,7 +424,7 @@ h2_late(struct h2 *h, struct io *io, uint64_t now)
 	if (due != 0 && due <= now) {
 		h->late = true;
 		return io->unsent.p != NULL || h->over ||
-		    h2_end(h, io, NGHTTP2_NO_ERROR) != GO_ON ? H1_BROKEN :
+		    h2_end(h, io, late_error(h)) != GO_ON ? H1_BROKEN :
 		    h2_run(h, io, now);
 	}
 	if (h->noticed != 0 && h->noticed + NOTICE_TIME <= now)

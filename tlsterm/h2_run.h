@@ -73,6 +73,7 @@ struct h2 {
 	void			*arg;
 
 	uint64_t		 now;
+	uint64_t		 began;
 	uint64_t		 since;		/* idle; or began */
 	uint64_t		 sent;		/* the socket took something */
 	uint64_t		 bytes;		/* io->out then */
@@ -99,6 +100,7 @@ struct h2 {
 	enum h2_drain		 drain;
 	uint64_t		 noticed;
 	bool			 settled;	/* client's SETTINGS are here */
+	bool			 acked;		/* it has taken ours */
 	bool			 served;
 	bool			 blocked;	/* s->h1->out is full */
 	bool			 over;		/* all is said */

@@ -290,6 +290,10 @@ on_frame(nghttp2_session *session, const nghttp2_frame *f, void *arg)
 	case NGHTTP2_PING:
 		on_ping(h, f);
 		break;
+	case NGHTTP2_SETTINGS:
+		if (f->hd.flags & NGHTTP2_FLAG_ACK)
+			h->acked = true;
+		break;
 	default:
 		break;
 	}

@@ -569,9 +569,9 @@ class TestH2(H2Case):
 
 
 class DeadlineCase(H2Case):
-    def ends(self, c, word="timeout"):
+    def ends(self, c, word="timeout", error=NO_ERROR):
         mark = self.daemon.log.mark()
-        self.assertIn(c.end(), (NO_ERROR, "fin"))
+        self.assertIn(c.end(), (error, "fin"))
         c.sock.close()
         self.daemon.log.wait("conn .*end=" + word, mark)
 
@@ -582,8 +582,26 @@ class TestH2HeadDeadline(DeadlineCase):
     def test_H2_15_nothing_comes(self):
         self.ends(self.h2(start=False, ack=False))
 
-    def test_H2_4_head_never_ends(self):
+    def test_H2_15_settings_never_acked(self):
+        """Whatever else it does."""
         c = self.h2(ack=False)
+        self.assertEqual(200, c.get().status)
+        one = c.request(head(b"/big.bin"))      # more than its window
+        self.ends(c, error=h2wire.SETTINGS_TIMEOUT)
+        self.assertEqual(h2wire.SETTINGS_TIMEOUT, c.goaways[-1].code)
+        self.assertGreater(len(c.answers[one].body), 0)
+
+    def test_H2_15_settings_acked_once(self):
+        """And then it may take its time."""
+        c = self.h2()
+        self.assertEqual(200, c.get().status)
+        other = self.h2(ack=False)
+        self.assertEqual(h2wire.SETTINGS_TIMEOUT, other.end())
+        self.assertEqual(200, c.get().status)
+
+    def test_H2_4_head_never_ends(self):
+        c = self.h2()
+        self.assertTrue(c.ping())       # SETTINGS are acknowledged
         c.send(frame(HEADERS, END_STREAM, 1, block(head())))
         self.ends(c)
 
@@ -627,11 +645,6 @@ class TestH2Deadlines(DeadlineCase):
     def test_H2_15_idle(self):
         c = self.h2()
         c.get()
-        self.ends(c)
-
-    def test_H2_15_settings_never_acked(self):
-        c = self.h2(ack=False)
-        self.assertEqual(200, c.get().status)
         self.ends(c)
 
 
