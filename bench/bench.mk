@@ -15,11 +15,12 @@ BENCH_RUN = $(BENCH_ENV) bench/run
 BENCH_QUICK = A1 A3down1 A4 B1 B3h1-1k C1 C3h1-1k l4mux nginx haproxy-splice \
 	      h2o nginx-mux haproxy-mux
 
-$(O)/bench/%: bench/src/%.c bench/src/common.h bench/src/pass.h
+$(O)/bench/%: bench/src/%.c $(wildcard bench/src/*.h)
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(BENCH_WARN) -o $@ $< $(BENCH_LIBS)
 BENCH_WARN = $(WARN)
 $(O)/bench/minitls $(O)/bench/tlsload: BENCH_LIBS = -lssl -lcrypto
+$(O)/bench/minitls: BENCH_LIBS += -lnghttp2
 
 bench-build: $(BENCH_BIN) $(BIN_master) $(BIN_ctl) $(foreach d,$(DAEMONS),$(BIN_$(d)))
 bench-deps:

@@ -1,221 +1,103 @@
-/* Part B reference ("direct"): the least an OpenSSL HTTP/1.1 static server can
- * do. Not a real server: fixed files from memory, keep-alive, one epoll loop
- * per worker, SO_REUSEPORT. usage: minitls PORT WORKERS DOCROOT [CERT KEY
- * [handoff [SNI BACKEND_PORT]]] no CERT: plain HTTP, used behind hitch.
- * handoff: a second process accepts, peeks and passes the fd of a connection
- * for the site; SNI (if given) it passes through to BACKEND_PORT itself. */
-#include "common.h"
-#include <dirent.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-typedef struct {
-	char name[64];
-	unsigned char *p;
-	size_t n;
-	char hdr[256];
-	int hn;
-} file;
-typedef struct {
-	int fd;
-	SSL *s;
-	int up;
-	char in[1024];
-	size_t n;
-	const file *f;
-	size_t off, hoff;
-	int out;
-} cn;
+/* Part B reference ("direct"): the least that a server with OpenSSL, and for
+ * HTTP/2 with libnghttp2, can do. Not a real server: files known beforehand,
+ * requests hardly looked at, keep-alive, one epoll loop per worker,
+ * SO_REUSEPORT. usage: minitls PORT WORKERS DOCROOT [CERT KEY [handoff [SNI
+ * BACKEND_PORT]]] no CERT: plain HTTP/1.1, used behind hitch. handoff: a second
+ * process accepts, peeks and passes the fd of a connection for the site; SNI
+ * (if given) it passes through to BACKEND_PORT itself. */
+#include "mini_http.h"
 #include "pass.h"
-static file files[64];
-static int nf;
 static SSL_CTX *cx;
-static void
-load(const char *root)
+static int
+alpn(SSL *s, const unsigned char **out, unsigned char *n,
+    const unsigned char *in, unsigned inlen, void *arg)
 {
-	DIR *d = opendir(root);
-	struct dirent *e;
-	if (!d)
-		die(root);
-	while ((e = readdir(d)) && nf < 64) {
-		char path[4096];
-		struct stat st;
-		snprintf(path, sizeof path, "%s/%s", root, e->d_name);
-		if (stat(path, &st) || !S_ISREG(st.st_mode))
-			continue;
-		int fd = open(path, O_RDONLY);
-		file *f = &files[nf++];
-		snprintf(f->name, sizeof f->name, "%.60s", e->d_name);
-		f->n = (size_t)st.st_size;
-		f->p = mmap(NULL, f->n + 1, PROT_READ,
-		    MAP_SHARED | MAP_POPULATE, fd, 0);
-		close(fd);
-		char *x = strrchr(f->name, '.');
-		const char *enc = x && !strcmp(x, ".gz") ? "gzip"
-		    : x && !strcmp(x, ".zst")            ? "zstd"
-							 : NULL;
-		f->hn = snprintf(f->hdr, sizeof f->hdr,
-		    "HTTP/1.1 200 OK\r\nServer: mini\r\nContent-Type: "
-		    "%s\r\nContent-Length: %zu\r\n%s%s%s\r\n",
-		    strstr(f->name, ".html") ? "text/html"
-					     : "application/octet-stream",
-		    f->n, enc ? "Content-Encoding: " : "", enc ? enc : "",
-		    enc ? "\r\n" : "");
-	}
-	closedir(d);
+	static const unsigned char ours[] = "\x02h2\x08http/1.1";
+
+	(void)s, (void)arg;
+	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, n, ours,
+		sizeof ours - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	return SSL_TLSEXT_ERR_OK;
 }
-static const file *
-find(const char *n)
+static void
+set_up(const char *cert, const char *key)
 {
-	for (int i = 0; i < nf; i++)
-		if (!strcmp(files[i].name, n))
-			return &files[i];
-	return NULL;
+	cx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX_set_mode(cx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_num_tickets(cx, 1);
+	SSL_CTX_set_session_cache_mode(cx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_id_context(cx, (const unsigned char *)"m", 1);
+	SSL_CTX_set_alpn_select_cb(cx, alpn, NULL);
+	if (SSL_CTX_use_certificate_chain_file(cx, cert) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(cx, key, SSL_FILETYPE_PEM) != 1) {
+		ERR_print_errors_fp(stderr);
+		exit(2);
+	}
+}
+static void
+greet(int fd)
+{
+	cn *c = calloc(1, sizeof *c);
+	struct epoll_event e = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = c
+	};
+
+	c->fd = fd;
+	if (cx) {
+		c->s = SSL_new(cx);
+		BIO *b = io_bio(c);
+		SSL_set_bio(c->s, b, b);
+		SSL_set_accept_state(c->s);
+	}
+	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
 }
 static void
 bye(cn *c)
 {
-	if (c->s)
-		SSL_free(c->s);
+	if (c->h2)
+		nghttp2_session_del(c->h2->ss);
+	free(c->h2);
+	free(c->h1);
+	nsnd = 0;
+	SSL_free(c->s);
 	close(c->fd);
+	free(c->unsent);
+	free(c->unread);
 	free(c);
 	ERR_clear_error();
 }
-static ssize_t
-rd(cn *c, void *b, size_t n)
-{
-	if (!c->s) {
-		ssize_t k = recv(c->fd, b, n, 0);
-		return k < 0 && errno == EAGAIN ? -2 : k <= 0 ? -1 : k;
-	}
-	int k = SSL_read(c->s, b, (int)n);
-	if (k > 0)
-		return k;
-	int e = SSL_get_error(c->s, k);
-	return e == SSL_ERROR_WANT_READ ? -2 : -1;
-}
-static ssize_t
-wr(cn *c, const void *b, size_t n)
-{
-	if (!c->s) {
-		ssize_t k = send(c->fd, b, n, MSG_NOSIGNAL);
-		return k < 0 && errno == EAGAIN ? -2 : k;
-	}
-	int k = SSL_write(c->s, b, (int)n);
-	if (k > 0)
-		return k;
-	int e = SSL_get_error(c->s, k);
-	return e == SSL_ERROR_WANT_WRITE ? -2 : -1;
-}
+/* Connected; which HTTP is it? */
 static int
-pump(cn *c)
-{ /* 1 done, 0 blocked, -1 dead */
-	while (c->f) {
-		ssize_t k;
-		if (c->hoff < (size_t)c->f->hn) { /* header and the first body
-						     bytes in one record */
-			unsigned char b[16384];
-			size_t h = (size_t)c->f->hn - c->hoff,
-			       m = c->f->n < sizeof b - h ? c->f->n
-							  : sizeof b - h;
-			memcpy(b, c->f->hdr + c->hoff, h);
-			memcpy(b + h, c->f->p, m);
-			k = wr(c, b, h + m);
-			if (k > 0) {
-				size_t w = (size_t)k;
-				if (w >= h) {
-					c->hoff += h;
-					c->off = w - h;
-				} else
-					c->hoff += w;
-			}
-		} else {
-			size_t m = c->f->n - c->off;
-			if (m > 16384 * 8)
-				m = 16384 * 8;
-			k = m ? wr(c, c->f->p + c->off, m) : 0;
-			if (k > 0)
-				c->off += (size_t)k;
-		}
-		if (k == -2)
-			return 0;
-		if (k < 0)
-			return -1;
-		if (c->hoff >= (size_t)c->f->hn && c->off >= c->f->n)
-			c->f = NULL;
-	}
+rise(cn *c)
+{
+	const unsigned char *p = NULL;
+	unsigned n = 0;
+	int r;
+
+	if (c->s && (r = SSL_do_handshake(c->s)) != 1)
+		return SSL_get_error(c->s, r) == SSL_ERROR_WANT_READ ? 0 : -1;
+	c->up = 1;
+	if (c->s)
+		SSL_get0_alpn_selected(c->s, &p, &n);
+	if (n == 2)
+		h2_open(c);
+	else
+		c->h1 = calloc(1, sizeof *c->h1);
 	return 1;
 }
 static void
-run(cn *c)
+run(cn *c, unsigned events)
 {
-	if (c->s && !c->up) {
-		int r = SSL_do_handshake(c->s);
-		if (r != 1) {
-			if (SSL_get_error(c->s, r) != SSL_ERROR_WANT_READ)
-				bye(c);
-			return;
-		}
-		c->up = 1;
-	}
-	while (1) {
-		int p = pump(c);
-		if (p < 0) {
-			bye(c);
-			return;
-		}
-		if ((p == 0) != c->out) {
-			c->out = p == 0;
-			struct epoll_event ev = { .events = c->out ? EPOLLOUT
-								   : EPOLLIN,
-				.data.ptr = c };
-			epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &ev);
-		}
-		if (p == 0)
-			return;
-		ssize_t k = rd(c, c->in + c->n, sizeof c->in - 1 - c->n);
-		if (k == -2)
-			return;
-		if (k <= 0) {
-			bye(c);
-			return;
-		}
-		c->n += (size_t)k;
-		c->in[c->n] = 0;
-		char *e = strstr(c->in, "\r\n\r\n");
-		if (!e) {
-			if (c->n >= sizeof c->in - 1) {
-				bye(c);
-				return;
-			}
-			continue;
-		}
-		char name[80] = "", path[64] = "";
-		sscanf(c->in, "GET /%63[^ ?]", path);
-		*e = 0;
-		const file *f = NULL;
-		char *ae = strcasestr(c->in, "accept-encoding:");
-		if (ae && strcasestr(ae, "zstd")) {
-			snprintf(name, sizeof name, "%s.zst", path);
-			f = find(name);
-		}
-		if (!f && ae && strcasestr(ae, "gzip")) {
-			snprintf(name, sizeof name, "%s.gz", path);
-			f = find(name);
-		}
-		if (!f)
-			f = find(path);
-		if (!f) {
-			bye(c);
-			return;
-		}
-		c->f = f;
-		c->off = c->hoff = 0;
-		size_t used = (size_t)(e - c->in) + 4;
-		memmove(c->in, c->in + used, c->n - used);
-		c->n -= used;
-	}
+	int r = io_begin(c, events);
+
+	if (r > 0 && !c->up)
+		r = rise(c);
+	if (r > 0)
+		r = c->h2 ? h2_run(c) : h1_run(c);
+	if (io_end(c) || r < 0)
+		bye(c);
 }
 /* handoff mode: this process accepts, peeks, passes the fd over SOCK_SEQPACKET
  * to the server, or (SNI == other) copies both ways itself */
@@ -249,7 +131,7 @@ flush_give(int sv)
 static void
 passer(int l, int sv, const char *other, int oport)
 {
-	int batch = getenv("HANDOFF_BATCH") ? atoi(getenv("HANDOFF_BATCH")) : 1;
+	int batch = getenv("HANDOFF_BATCH") ? atoi(getenv("HANDOFF_BATCH")) : 16;
 	if (batch > 64 || batch < 1)
 		batch = 1;
 	mode = 2;
@@ -331,97 +213,77 @@ takefds(int sv, int *q)
 	memcpy(q, CMSG_DATA(c), sizeof(int) * (size_t)n);
 	return n;
 }
+/* Takes what the passer gives. */
+static void
+take(int sv)
+{
+	int q[64], n;
+
+	while ((n = takefds(sv, q)) > 0)
+		for (int k = 0; k < n; k++)
+			greet(q[k]);
+}
+static void
+accept_some(int l)
+{
+	int fd, one = 1;
+
+	for (int k = 0; k < 32; k++) {
+		fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		greet(fd);
+	}
+}
+static void
+serve(int l, int hand)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL },
+			   evs[256];
+	int n;
+
+	ep = epoll_create1(EPOLL_CLOEXEC);
+	epoll_ctl(ep, EPOLL_CTL_ADD, l, &ev);
+	while (1) {
+		n = epoll_wait(ep, evs, 256, -1);
+		for (int i = 0; i < n; i++)
+			if (evs[i].data.ptr)
+				run(evs[i].data.ptr, evs[i].events);
+			else if (hand)
+				take(l);
+			else
+				accept_some(l);
+	}
+}
 int
 main(int argc, char **argv)
 {
+	int l, sv[2], one = 1;
+
 	if (argc < 4)
 		return 2;
 	raise_nofile();
 	signal(SIGPIPE, SIG_IGN);
 	load(argv[3]);
-	if (argc >= 6) {
-		cx = SSL_CTX_new(TLS_server_method());
-		SSL_CTX_set_mode(cx,
-		    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-		SSL_CTX_set_num_tickets(cx, 1);
-		SSL_CTX_set_session_cache_mode(cx, SSL_SESS_CACHE_OFF);
-		SSL_CTX_set_session_id_context(
-		    cx, (const unsigned char *)"m", 1);
-		if (SSL_CTX_use_certificate_chain_file(cx, argv[4]) != 1 ||
-		    SSL_CTX_use_PrivateKey_file(
-			cx, argv[5], SSL_FILETYPE_PEM) != 1) {
-			ERR_print_errors_fp(stderr);
-			return 2;
-		}
-	}
-	int w = atoi(argv[2]);
-	for (int i = 1; i < w; i++)
+	if (argc >= 6)
+		set_up(argv[4], argv[5]);
+	for (int i = 1; i < atoi(argv[2]); i++)
 		if (fork() == 0)
 			break;
-	int l = listen_lo(atoi(argv[1]), 1), sv[2], hand = argc > 6, da = 1;
-	if (hand) {
-		setsockopt(l, IPPROTO_TCP, TCP_DEFER_ACCEPT, &da, sizeof da);
-		setsockopt(l, IPPROTO_TCP, TCP_NODELAY, &da, sizeof da);
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
-			die("socketpair");
-		if (fork() == 0) {
-			close(sv[1]);
-			passer(l, sv[0], argc > 8 ? argv[7] : NULL,
-			    argc > 8 ? atoi(argv[8]) : 0);
-		}
-		close(sv[0]);
-		close(l);
-		l = sv[1];
+	l = listen_lo(atoi(argv[1]), 1);
+	if (argc <= 6)
+		serve(l, 0);
+	setsockopt(l, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof one);
+	setsockopt(l, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
+		die("socketpair");
+	if (fork() == 0) {
+		close(sv[1]);
+		passer(l, sv[0], argc > 8 ? argv[7] : NULL,
+		    argc > 8 ? atoi(argv[8]) : 0);
 	}
-	ep = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL },
-			   evs[256];
-	epoll_ctl(ep, EPOLL_CTL_ADD, l, &ev);
-	while (1) {
-		int n = epoll_wait(ep, evs, 256, -1);
-		for (int i = 0; i < n; i++) {
-			if (evs[i].data.ptr) {
-				run(evs[i].data.ptr);
-				continue;
-			}
-			if (hand) {
-				int q[64], n2;
-				while ((n2 = takefds(l, q)) > 0)
-					for (int k = 0; k < n2; k++) {
-						cn *c = calloc(1, sizeof *c);
-						c->fd = q[k];
-						c->s = SSL_new(cx);
-						SSL_set_fd(c->s, q[k]);
-						SSL_set_accept_state(c->s);
-						struct epoll_event e2 = {
-							.events = EPOLLIN,
-							.data.ptr = c
-						};
-						epoll_ctl(ep, EPOLL_CTL_ADD,
-						    q[k], &e2);
-					}
-				continue;
-			}
-			for (int k = 0; k < 32; k++) {
-				int fd = accept4(l, NULL, NULL,
-					SOCK_NONBLOCK | SOCK_CLOEXEC),
-				    one = 1;
-				if (fd < 0)
-					break;
-				setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
-				    sizeof one);
-				cn *c = calloc(1, sizeof *c);
-				c->fd = fd;
-				if (cx) {
-					c->s = SSL_new(cx);
-					SSL_set_fd(c->s, fd);
-					SSL_set_accept_state(c->s);
-				}
-				struct epoll_event e2 = { .events = EPOLLIN,
-					.data.ptr = c };
-				epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e2);
-			}
-		}
-	}
+	close(sv[0]);
+	close(l);
+	serve(sv[1], 1);
 }
