@@ -149,7 +149,7 @@ static void
 check_loaded(STACK_OF(X509) *chain, EVP_PKEY *pkey, char why[CERT_WHY_MAX])
 {
 	X509			*leaf = sk_X509_value(chain, 0);
-	struct signer_key	 k = { NULL, 0, 0 };
+	struct signer_key	 k = { .pkey = NULL };
 	const char		*wrong;
 
 	if ((wrong = signer_key_init(&k, pkey)) != NULL)

@@ -61,7 +61,7 @@ struct keys {
 
 /* store.c.  Set-up: IPC_KEY. */
 int	keys_on_key(void *, struct ipc_msg *);
-const struct signer_key *keys_find(const struct keys *, uint32_t id);
+struct signer_key *keys_find(const struct keys *, uint32_t id);
 /* Wipes them. */
 void	keys_forget(struct keys *);
 

@@ -73,7 +73,7 @@ static void
 answer(struct keys_chan *c, const struct sign_request *q, struct wr *w)
 {
 	struct keys		*k = c->keys;
-	const struct signer_key	*key = keys_find(k, q->key);
+	struct signer_key	*key = keys_find(k, q->key);
 	struct sign_answer	 a = { .id = q->id, .status = SIGN_NO_KEY,
 		.sig = k->sig };
 
@@ -148,9 +148,11 @@ chan_recv(struct keys_chan *c, uint32_t events, bool *more)
 	switch (ipc_recv(c->io.fd, child->buf, CHILD_BUFSIZE, &m)) {
 	case IPC_OK:
 		if (ipc_dispatch(chan_rules, nitems(chan_rules), 1, &m, c) ==
-		    0)
-			return true;
-		break;
+		    -1)
+			break;
+		/* One that is not full was the last of its turn. */
+		*more = m.data[0] == SIGN_BATCH;
+		return true;
 	case IPC_AGAIN:
 		*more = false;
 		return true;

@@ -44,7 +44,7 @@ signer_key_init(struct signer_key *k, EVP_PKEY *pkey)
 {
 	int	size = EVP_PKEY_get_size(pkey);
 
-	k->kind = 0;
+	memset(k, 0, sizeof(*k));
 	if (EVP_PKEY_is_a(pkey, "RSA")) {
 		if (EVP_PKEY_get_bits(pkey) < 2048 || size > SIGN_SIG_MAX)
 			return "an RSA key must have 2048 to 8192 bits";
@@ -60,9 +60,21 @@ signer_key_init(struct signer_key *k, EVP_PKEY *pkey)
 	return NULL;
 }
 
+/* What was prepared; the key stays. */
+static void
+signer_unready(struct signer_key *k)
+{
+	EVP_MD_CTX_free(k->hash);
+	EVP_PKEY_CTX_free(k->sign);
+	k->hash = NULL;
+	k->sign = NULL;
+	k->ready = 0;
+}
+
 void
 signer_key_clear(struct signer_key *k)
 {
+	signer_unready(k);
 	EVP_PKEY_free(k->pkey);
 	k->pkey = NULL;
 }
@@ -83,43 +95,105 @@ scheme_find(unsigned int scheme, enum sign_shape shape, unsigned int kind)
 	return NULL;
 }
 
-enum sign_status
-signer_sign(const struct signer_key *k, const struct sign_request *q,
+static bool
+set_padding(EVP_PKEY_CTX *p, const struct scheme *s)
+{
+	return !s->pss ||
+	    (EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) > 0 &&
+	    EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST) > 0);
+}
+
+/*
+ * Both contexts can be used again and again, and to look up what they hold is a
+ * third of an ECDSA signature: they stay until another scheme is asked for.
+ */
+static bool
+signer_ready(struct signer_key *k, const struct scheme *s)
+{
+	EVP_MD	*md;
+	bool	 ok;
+
+	if (k->ready == s->scheme)
+		return true;
+	signer_unready(k);
+	md = EVP_MD_fetch(NULL, s->md, NULL);
+	k->hash = EVP_MD_CTX_new();
+	k->sign = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	ok = md != NULL && k->hash != NULL && k->sign != NULL &&
+	    EVP_DigestInit_ex2(k->hash, md, NULL) == 1 &&
+	    EVP_PKEY_sign_init(k->sign) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(k->sign, md) > 0 &&
+	    set_padding(k->sign, s);
+	EVP_MD_free(md);
+	if (ok)
+		k->ready = s->scheme;
+	return ok;
+}
+
+static bool
+sign_hash(struct signer_key *k, const struct scheme *s,
+    const struct sign_request *q, uint8_t *sig, size_t *siglen)
+{
+	uint8_t		md[EVP_MAX_MD_SIZE];
+	unsigned int	mdlen;
+
+	return signer_ready(k, s) &&
+	    EVP_DigestInit_ex2(k->hash, NULL, NULL) == 1 &&
+	    EVP_DigestUpdate(k->hash, q->tbs, q->len) == 1 &&
+	    EVP_DigestFinal_ex(k->hash, md, &mdlen) == 1 &&
+	    EVP_PKEY_sign(k->sign, sig, siglen, md, mdlen) == 1;
+}
+
+/* Ed25519 hashes by itself, and its context is good for one signature. */
+static bool
+sign_whole(const struct signer_key *k, const struct sign_request *q,
     uint8_t *sig, size_t *siglen)
 {
+	EVP_MD_CTX	*m = EVP_MD_CTX_new();
+	bool		 ok;
+
+	ok = m != NULL && EVP_DigestSignInit_ex(m, NULL, NULL, NULL, NULL,
+	    k->pkey, NULL) == 1 &&
+	    EVP_DigestSign(m, sig, siglen, q->tbs, q->len) == 1;
+	EVP_MD_CTX_free(m);
+	return ok;
+}
+
+enum sign_status
+signer_sign(struct signer_key *k, const struct sign_request *q, uint8_t *sig,
+    size_t *siglen)
+{
 	const struct scheme	*s;
-	EVP_PKEY_CTX		*p;
-	EVP_MD_CTX		*m;
-	int			 ok;
+	bool			 ok;
 
 	s = scheme_find(q->scheme, sign_shape(q->tbs, q->len), k->kind);
 	if (s == NULL)
 		return SIGN_REFUSED;
 	*siglen = k->sigmax;
-	ok = (m = EVP_MD_CTX_new()) != NULL && EVP_DigestSignInit_ex(m, &p,
-	    s->md, NULL, NULL, k->pkey, NULL) == 1;
-	if (ok && s->pss)
-		ok = EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) >
-		    0 && EVP_PKEY_CTX_set_rsa_pss_saltlen(p,
-		    RSA_PSS_SALTLEN_DIGEST) > 0;
-	ok = ok && EVP_DigestSign(m, sig, siglen, q->tbs, q->len) == 1;
-	EVP_MD_CTX_free(m);
-	return ok && *siglen > 0 ? SIGN_OK : SIGN_FAILED;
+	ok = s->md == NULL ? sign_whole(k, q, sig, siglen) :
+	    sign_hash(k, s, q, sig, siglen);
+	if (ok && *siglen > 0)
+		return SIGN_OK;
+	signer_unready(k);
+	return SIGN_FAILED;
 }
 
 enum sign_status
-signer_try(const struct signer_key *k)
+signer_try(struct signer_key *k)
 {
 	uint8_t			tbs[SIGN_TBS13_MIN];
 	uint8_t			sig[SIGN_SIG_MAX];
 	struct sign_request	q = { .tbs = tbs, .len = sizeof(tbs) };
+	enum sign_status	status = SIGN_REFUSED;
 	size_t			i, siglen;
 
 	sign_fill_tls13(tbs);
 	for (i = 0; i < nitems(schemes); i++)
 		if (schemes[i].tls13 & k->kind) {
 			q.scheme = (uint16_t)schemes[i].scheme;
-			return signer_sign(k, &q, sig, &siglen);
+			status = signer_sign(k, &q, sig, &siglen);
+			break;
 		}
-	return SIGN_REFUSED;
+	signer_unready(k);
+	return status;
 }

@@ -15,6 +15,10 @@ struct signer_key {
 	EVP_PKEY	*pkey;
 	unsigned int	 kind;		/* the module's */
 	size_t		 sigmax;	/* at most SIGN_SIG_MAX */
+	/* Prepared by the first signature, for those that follow. */
+	unsigned int	 ready;		/* for this scheme; 0 = none */
+	EVP_MD_CTX	*hash;
+	EVP_PKEY_CTX	*sign;
 };
 
 /*
@@ -28,11 +32,12 @@ void	signer_key_clear(struct signer_key *);
  * Hashes and signs, if the key signs such bytes in that scheme.  sig has room
  * for key->sigmax; *siglen is set on SIGN_OK.
  */
-enum sign_status signer_sign(const struct signer_key *,
+enum sign_status signer_sign(struct signer_key *,
 	    const struct sign_request *, uint8_t *sig, size_t *siglen);
 
 /* One signature for nothing: proves that the key can sign, and makes the
- * library load all it needs for that, which later it could not. */
-enum sign_status signer_try(const struct signer_key *);
+ * library load all it needs for that, which later it could not.  Leaves
+ * nothing prepared: there may be thousands of keys that nobody asks for. */
+enum sign_status signer_try(struct signer_key *);
 
 #endif

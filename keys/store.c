@@ -22,7 +22,7 @@ place(const struct keys *k, uint32_t id)
 	return lo;
 }
 
-const struct signer_key *
+struct signer_key *
 keys_find(const struct keys *k, uint32_t id)
 {
 	size_t	at = place(k, id);
@@ -51,7 +51,7 @@ int
 keys_on_key(void *arg, struct ipc_msg *m)
 {
 	struct keys		*k = arg;
-	struct signer_key	 key = { NULL, 0, 0 };
+	struct signer_key	 key = { .pkey = NULL };
 	EVP_PKEY		*pkey;
 	const char		*why;
 	struct rd		 r;

@@ -56,6 +56,7 @@ many()
 unit()
 {
 	local label=$1 dir=$2 t n
+	compgen -G "$dir/*_test" >/dev/null || fail "$label: none in $dir"
 	for t in "$dir"/*_test; do
 		[ -x "$t" ] || continue
 		CK_TIMEOUT_MULTIPLIER=10 timeout -k 10 1200 "$t" >"$log" \

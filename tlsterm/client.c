@@ -96,7 +96,7 @@ client_close(struct client *c, const char *end)
 	h1_free(t->h1, &c->h1);
 	if (c->h2 != NULL)
 		h2_free(c->h2);
-	io_close(&c->io, t->child.ev);
+	io_close(&c->io);
 	stats_sub(st, STAT_LIVE, 1);
 	stats_add(st, STAT_ENDED, 1);
 	stats_add(st, STAT_BYTES_IN, c->io.in);
@@ -544,8 +544,7 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 	io_open(&c->io, t->bufs, fd, NULL);
 	TAILQ_INSERT_TAIL(&t->clients, c, all);
 	t->nclients++;
-	if (ev_add(t->child.ev, &c->io.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP |
-	    EPOLLET) == -1) {
+	if (io_watch(&c->io) == -1) {
 		log_warn("epoll_ctl");
 		client_close(c, "error");
 		return;

@@ -111,12 +111,16 @@ inbox_message(struct tlsterm *t, uint32_t events)
 {
 	const struct stats	*st = &t->child.stats;
 	struct ipc_msg		 m;
+	unsigned int		 n;
 
 	switch (ipc_recv(t->inbox.fd, t->child.buf, CHILD_BUFSIZE, &m)) {
 	case IPC_OK:
+		n = m.nfds;
 		if (ipc_dispatch(inbox_rules, nitems(inbox_rules), CHILD_RUN,
-		    &m, t) == -1)
-			stats_add(st, STAT_IPC_BAD, 1);
+		    &m, t) == 0)
+			/* A batch that is not full was the last. */
+			return n == CONN_BATCH;
+		stats_add(st, STAT_IPC_BAD, 1);
 		return true;
 	case IPC_BAD:
 		stats_add(st, STAT_IPC_BAD, 1);

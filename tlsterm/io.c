@@ -205,12 +205,13 @@ bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 }
 
 struct iobufs *
-iobufs_new(void)
+iobufs_new(struct ev *ev)
 {
 	struct iobufs	*b = malloc(sizeof(*b));
 
 	if (b == NULL)
 		fatal("malloc");
+	b->ev = ev;
 	b->inoff = b->inlen = b->outlen = 0;
 	b->method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK,
 	    "l4mux");
@@ -245,6 +246,34 @@ io_open(struct io *io, struct iobufs *bufs, int fd, SSL_CTX *ctx)
 	SSL_set_bio(io->ssl, bio, bio);
 	SSL_set_accept_state(io->ssl);
 	return 0;
+}
+
+#define IO_EVENTS	(EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+int
+io_watch(struct io *io)
+{
+	return ev_add(io->bufs->ev, &io->watch, IO_EVENTS);
+}
+
+/*
+ * The socket is full.  Room in it makes events from the first time on; before,
+ * they would only come with segments that were read already, as every socket
+ * has room when something else happens to it.
+ */
+static enum io_result
+io_full(struct io *io)
+{
+	if (!io->watched_out && io->watch.slot != 0) {
+		if (ev_mod(io->bufs->ev, &io->watch, IO_EVENTS | EPOLLOUT) ==
+		    -1) {
+			log_warn("epoll_ctl");
+			io_break(io);
+			return IO_BROKEN;
+		}
+		io->watched_out = true;
+	}
+	return IO_AGAIN;
 }
 
 void
@@ -291,7 +320,7 @@ io_handshake(struct io *io)
 {
 	int	r;
 
-	ERR_clear_error();
+	errors_clear();
 	r = keychan_handshake(&io->key, io->ssl);
 	if (r == 1) {
 		io->barren = 0;
@@ -366,7 +395,8 @@ io_send(struct io *io, const uint8_t *p, size_t len, size_t *done)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
-			return io_errno(io);
+			return io_errno(io) == IO_AGAIN ? io_full(io) :
+			    IO_BROKEN;
 		*done += (size_t)n;
 		io->out += (uint64_t)n;
 	}
@@ -446,7 +476,7 @@ io_discard(struct io *io)
 }
 
 void
-io_close(struct io *io, struct ev *ev)
+io_close(struct io *io)
 {
 	if (io->ssl != NULL) {
 		keychan_end(&io->key, io->ssl);
@@ -457,7 +487,7 @@ io_close(struct io *io, struct ev *ev)
 	rest_free(&io->unread);
 	rest_free(&io->unsent);
 	io->bufs->inoff = io->bufs->inlen = io->bufs->outlen = 0;
-	ev_forget(ev, &io->watch);
+	ev_forget(io->bufs->ev, &io->watch);
 	close(io->watch.fd);
 	io->watch.fd = -1;
 }

@@ -23,6 +23,7 @@
 #define IO_OUT_MAX	(192 * 1024)
 
 struct iobufs {
+	struct ev	*ev;
 	BIO_METHOD	*method;
 	size_t		 inoff, inlen, outlen;
 	uint8_t		 in[IO_IN_MAX];
@@ -35,7 +36,7 @@ struct iorest {			/* bytes that had to wait */
 };
 
 struct io {
-	struct ev_io	 watch;		/* owner sets cb and adds it */
+	struct ev_io	 watch;		/* owner sets cb */
 	struct iobufs	*bufs;
 	SSL		*ssl;		/* NULL: plain */
 	struct keywait	 key;		/* owner sets chan and resume */
@@ -43,6 +44,7 @@ struct io {
 	uint64_t	 in, out;	/* bytes on the wire */
 	uint64_t	 data;		/* bytes read, as the reader sees them */
 	uint32_t	 barren;	/* received since TLS last gave data */
+	bool		 watched_out;	/* room to send makes an event */
 	bool		 drained;	/* nothing to read until told */
 	bool		 hangup;	/* FIN is there, or will be read */
 	bool		 eof;		/* FIN, or close_notify, was read */
@@ -59,10 +61,12 @@ enum io_result {
 };
 
 /* Fatal without memory. */
-struct iobufs *iobufs_new(void);
+struct iobufs *iobufs_new(struct ev *);
 
 /* Owns fd.  ctx NULL: plain.  -1 without memory: fd stays the caller's. */
 int	io_open(struct io *, struct iobufs *, int fd, SSL_CTX *ctx);
+/* Events of fd, from now to io_close().  -1 with errno. */
+int	io_watch(struct io *);
 /* What epoll said. */
 void	io_events(struct io *, uint32_t events);
 
@@ -86,6 +90,6 @@ void	io_finish(struct io *);
 /* Throws away what comes, undecrypted: IO_AGAIN, IO_EOF or IO_BROKEN. */
 enum io_result io_discard(struct io *);
 /* Frees everything and closes the socket; ends the watch. */
-void	io_close(struct io *, struct ev *);
+void	io_close(struct io *);
 
 #endif

@@ -165,9 +165,11 @@ keychan_recv(struct keychan *ch)
 		switch (ipc_recv(ch->io.fd, ch->in, sizeof(ch->in), &m)) {
 		case IPC_OK:
 			if (ipc_dispatch(keychan_rules, nitems(keychan_rules),
-			    1, &m, ch) == 0)
-				break;
-			/* FALLTHROUGH */
+			    1, &m, ch) == -1)
+				fatalx("keys: malformed answer");
+			if (TAILQ_EMPTY(&ch->list[KS_SENT]))
+				return;		/* all are answered */
+			break;
 		case IPC_BAD:
 		case IPC_LOST:
 			fatalx("keys: malformed answer");

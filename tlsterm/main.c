@@ -128,8 +128,8 @@ main(int argc, char **argv)
 	TAILQ_INIT(&t->ready);
 	warm_up();
 	tickets_init(&t->tickets);
-	t->bufs = iobufs_new();
 	child_open(&t->child, argc, argv);
+	t->bufs = iobufs_new(t->child.ev);
 	setup_finish(t);
 	t->h1 = h1_server_new(&t->sites, &t->child.stats);
 	t->h1->ups = &t->ups;

@@ -110,14 +110,16 @@ take_requests(struct world *w, struct sign_request *q, uint8_t *buf)
 static void
 give_answer(struct world *w, const struct sign_request *q)
 {
-	struct signer_key	k = { NULL, 0, 0 };
+	struct signer_key	k = { .pkey = NULL };
 	uint8_t			buf[SIGNED_PACKET_MAX], sig[SIGN_SIG_MAX];
 	struct sign_answer	a = { .id = q->id, .sig = sig };
 	struct ipc_msg		m = { .type = IPC_SIGNED, .data = buf };
 	struct wr		wr;
 
 	ck_assert_ptr_null(signer_key_init(&k, w->real));
+	ck_assert_int_eq(EVP_PKEY_up_ref(w->real), 1);
 	a.status = signer_sign(&k, q, sig, &a.len);
+	signer_key_clear(&k);
 	wr_init(&wr, buf, sizeof(buf));
 	wr_u8(&wr, 1);
 	sign_answer_write(&wr, &a);

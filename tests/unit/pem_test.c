@@ -59,7 +59,7 @@ key_file(EVP_PKEY *key, enum form form)
 static void
 check_read(struct pem_reader *r, EVP_PKEY *key, enum form form)
 {
-	struct signer_key	 k = { NULL, 0, 0 };
+	struct signer_key	 k = { .pkey = NULL };
 	EVP_PKEY		*got;
 	const char		*why = NULL;
 	int			 fd = key_file(key, form);

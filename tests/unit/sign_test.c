@@ -172,7 +172,7 @@ verify(EVP_PKEY *key, size_t i, const struct tbs *t, const uint8_t *sig,
 }
 
 static void
-try_scheme(const struct signer_key *k, EVP_PKEY *key, size_t i,
+try_scheme(struct signer_key *k, EVP_PKEY *key, size_t i,
     const struct tbs *t, bool allowed)
 {
 	struct sign_request	 q = { .scheme = (uint16_t)policy[i].scheme,
