@@ -2,9 +2,9 @@
  * timeouts, no limits, no config. It shows what a C proxy may reach. usage:
  * floor PORT SNI_A PORT_A SNI_B PORT_B PORT_DEF MODE MODE: rw = recv/send
  * through one shared 256 KiB buffer; splice = pipes; auto = first bytes rw,
- * splice after a connection has moved 256 KiB in one direction. */
-#include "common.h"
-#include "pass.h"
+ * splice after a connection has moved 256 KiB in one direction. FLOOR_HANDOFF
+ * in the environment: another process accepts, peeks and passes the fd. */
+#include "give.h"
 static const char *sa, *sb;
 static int pa, pb, pd;
 static void
@@ -17,9 +17,35 @@ hello(side *s)
 			: !strcasecmp(name, sb) ? pb
 						: pd);
 }
+static void
+greet(int fd)
+{
+	hello(&pass_new(fd)->s[0]);
+}
+static void
+accept_some(int l)
+{
+	int fd;
+
+	for (int k = 0; k < 32; k++) {
+		fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
+		greet(fd);
+	}
+}
+static void
+take(int sv)
+{
+	int q[64], n = takefds(sv, q);
+
+	for (int k = 0; k < n; k++)
+		greet(q[k]);
+}
 int
 main(int argc, char **argv)
 {
+	give_main(argv);
 	if (argc < 8)
 		return 2;
 	raise_nofile();
@@ -40,6 +66,9 @@ main(int argc, char **argv)
 	setsockopt(l, IPPROTO_TCP, TCP_NODELAY, &da, sizeof da);
 	if (!getenv("NODEFER"))
 		setsockopt(l, IPPROTO_TCP, TCP_DEFER_ACCEPT, &da, sizeof da);
+	int hand = getenv("FLOOR_HANDOFF") != NULL;
+	if (hand)
+		l = give_start(l, "", "0");
 	ep = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL },
 			   evs[256];
@@ -49,14 +78,10 @@ main(int argc, char **argv)
 		for (int i = 0; i < n; i++) {
 			side *s = evs[i].data.ptr;
 			if (!s) {
-				for (int k = 0; k < 32; k++) {
-					int fd = accept4(l, NULL, NULL,
-					    SOCK_NONBLOCK | SOCK_CLOEXEC);
-					if (fd < 0)
-						break;
-					conn *c = pass_new(fd);
-					hello(&c->s[0]);
-				}
+				if (hand)
+					take(l);
+				else
+					accept_some(l);
 				continue;
 			}
 			conn *c = s->c;

@@ -4,9 +4,11 @@
  * SO_REUSEPORT. usage: minitls PORT WORKERS DOCROOT [CERT KEY [handoff [SNI
  * BACKEND_PORT]]] no CERT: plain HTTP/1.1, used behind hitch. handoff: a second
  * process accepts, peeks and passes the fd of a connection for the site; SNI
- * (if given) it passes through to BACKEND_PORT itself. */
+ * (if given) it passes through to BACKEND_PORT itself. With MINI_KEYS in the
+ * environment a third process signs. */
+#include "mini_keys.h"
+
 #include "mini_http.h"
-#include "pass.h"
 static SSL_CTX *cx;
 static int
 alpn(SSL *s, const unsigned char **out, unsigned char *n,
@@ -21,7 +23,7 @@ alpn(SSL *s, const unsigned char **out, unsigned char *n,
 	return SSL_TLSEXT_ERR_OK;
 }
 static void
-set_up(const char *cert, const char *key)
+set_up(const char *cert, char *keyfile)
 {
 	cx = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_set_mode(cx, SSL_MODE_RELEASE_BUFFERS);
@@ -30,7 +32,10 @@ set_up(const char *cert, const char *key)
 	SSL_CTX_set_session_id_context(cx, (const unsigned char *)"m", 1);
 	SSL_CTX_set_alpn_select_cb(cx, alpn, NULL);
 	if (SSL_CTX_use_certificate_chain_file(cx, cert) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(cx, key, SSL_FILETYPE_PEM) != 1) {
+	    (getenv("MINI_KEYS") ?
+		    !keys_apart(cx, keyfile) :
+		    SSL_CTX_use_PrivateKey_file(cx, keyfile,
+			SSL_FILETYPE_PEM) != 1)) {
 		ERR_print_errors_fp(stderr);
 		exit(2);
 	}
@@ -99,120 +104,6 @@ run(cn *c, unsigned events)
 	if (io_end(c) || r < 0)
 		bye(c);
 }
-/* handoff mode: this process accepts, peeks, passes the fd over SOCK_SEQPACKET
- * to the server, or (SNI == other) copies both ways itself */
-static int give[64], ngive;
-static void
-flush_give(int sv)
-{
-	if (!ngive)
-		return;
-	char pay[64] = { 0 };
-	struct iovec v = { pay, sizeof pay };
-	union {
-		char b[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr h;
-	} u;
-	size_t sz = sizeof(int) * (size_t)ngive;
-	struct msghdr m = { .msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = u.b,
-		.msg_controllen = CMSG_SPACE(sz) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sz);
-	memcpy(CMSG_DATA(c), give, sz);
-	if (sendmsg(sv, &m, MSG_NOSIGNAL) < 0)
-		exit(1);
-	while (ngive)
-		close(give[--ngive]);
-}
-static void
-passer(int l, int sv, const char *other, int oport)
-{
-	int batch = getenv("HANDOFF_BATCH") ? atoi(getenv("HANDOFF_BATCH")) : 16;
-	if (batch > 64 || batch < 1)
-		batch = 1;
-	mode = 2;
-	ep = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL }, e[64];
-	epoll_ctl(ep, EPOLL_CTL_ADD, l, &ev);
-	while (1) {
-		int n = epoll_wait(ep, e, 64, -1);
-		char name[256];
-		for (int i = 0; i < n; i++) {
-			side *s = e[i].data.ptr;
-			if (s) {
-				if (s->c->dead)
-					continue;
-				if (s->c->ph) {
-					pass_event(s, e[i].events);
-					continue;
-				}
-				if (pass_peek(s, name) != 1)
-					continue; /* the rest of a hello that
-						     came in pieces */
-				if (other && !strcasecmp(name, other)) {
-					pass_up(s, oport);
-					continue;
-				}
-				epoll_ctl(ep, EPOLL_CTL_DEL, s->fd, NULL);
-				give[ngive++] = s->fd;
-				s->fd = -1;
-				kill_(s->c);
-				flush_give(sv);
-				continue;
-			}
-			for (int k = 0; k < 64; k++) {
-				int fd = accept4(l, NULL, NULL,
-				    SOCK_NONBLOCK | SOCK_CLOEXEC);
-				if (fd < 0)
-					break;
-				ssize_t have = recv(fd, buf, 20000, MSG_PEEK);
-				int r =
-				    have > 0 ? sni(buf, (size_t)have, name) : 0;
-				if (r == 1 &&
-				    !(other && !strcasecmp(name, other))) {
-					give[ngive++] = fd;
-					if (ngive == batch)
-						flush_give(sv);
-					continue;
-				} /* nothing allocated */
-				conn *c = pass_new(fd);
-				if (r == 1)
-					pass_up(&c->s[0], oport);
-				else
-					pass_peek(&c->s[0], name);
-			}
-			flush_give(sv);
-		}
-		pass_bury();
-	}
-}
-static int
-takefds(int sv, int *q)
-{ /* number of fds, 0 none, exits when the passer is gone */
-	char pay[64];
-	struct iovec v = { pay, sizeof pay };
-	union {
-		char b[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr h;
-	} u;
-	struct msghdr m = { .msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = u.b,
-		.msg_controllen = sizeof u.b };
-	ssize_t k = recvmsg(sv, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (k == 0)
-		exit(0);
-	struct cmsghdr *c;
-	if (k < 0 || !(c = CMSG_FIRSTHDR(&m)))
-		return 0;
-	int n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(q, CMSG_DATA(c), sizeof(int) * (size_t)n);
-	return n;
-}
 /* Takes what the passer gives. */
 static void
 take(int sv)
@@ -259,31 +150,22 @@ serve(int l, int hand)
 int
 main(int argc, char **argv)
 {
-	int l, sv[2], one = 1;
+	int l;
 
+	give_main(argv);
+	keys_main(argv);
 	if (argc < 4)
 		return 2;
 	raise_nofile();
 	signal(SIGPIPE, SIG_IGN);
 	load(argv[3]);
-	if (argc >= 6)
-		set_up(argv[4], argv[5]);
 	for (int i = 1; i < atoi(argv[2]); i++)
 		if (fork() == 0)
 			break;
+	if (argc >= 6)
+		set_up(argv[4], argv[5]);
 	l = listen_lo(atoi(argv[1]), 1);
 	if (argc <= 6)
 		serve(l, 0);
-	setsockopt(l, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof one);
-	setsockopt(l, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
-		die("socketpair");
-	if (fork() == 0) {
-		close(sv[1]);
-		passer(l, sv[0], argc > 8 ? argv[7] : NULL,
-		    argc > 8 ? atoi(argv[8]) : 0);
-	}
-	close(sv[0]);
-	close(l);
-	serve(sv[1], 1);
+	serve(give_start(l, argc > 8 ? argv[7] : "", argc > 8 ? argv[8] : "0"), 1);
 }
