@@ -550,9 +550,9 @@ client_new(struct tlsterm *t, int fd, const struct conn_info *info)
 		return;
 	}
 	client_deadline(c, t->child.conf->limits.handshake_timeout);
-	/* What waits to be read makes the first event. */
-	if (info->proto == PROTO_TLS && client_start_tls(c) == -1)
-		client_close(c, "no-tls");
+	/* What was seen can be read: that needs no event. */
+	if (info->proto == PROTO_TLS)
+		client_start(c, true);
 	else if (info->proto == PROTO_HTTP)
-		client_enter(c, CLIENT_OPEN);
+		client_start(c, false);
 }
