@@ -5,19 +5,21 @@
 
 #define LABEL_MAX	63	/* RFC 1035 2.3.4 */
 
-/* Not isalnum(): the locale has no say in this. */
-static bool
-is_label_char(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
+/* What a label may have, capitals made small; 0: that it may not.  No function
+ * of ctype.h: the locale has no say in this. */
+#define SMALL(c)	[c] = c, [c - ('a' - 'A')] = c
 
-static char
-lower(uint8_t c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
+static const char label_char[256] = {
+	SMALL('a'), SMALL('b'), SMALL('c'), SMALL('d'), SMALL('e'),
+	SMALL('f'), SMALL('g'), SMALL('h'), SMALL('i'), SMALL('j'),
+	SMALL('k'), SMALL('l'), SMALL('m'), SMALL('n'), SMALL('o'),
+	SMALL('p'), SMALL('q'), SMALL('r'), SMALL('s'), SMALL('t'),
+	SMALL('u'), SMALL('v'), SMALL('w'), SMALL('x'), SMALL('y'),
+	SMALL('z'),
+	['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',
+	['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9',
+	['-'] = '-', ['_'] = '_',
+};
 
 bool
 hostname_normalize(char *dst, const void *src, size_t len)
@@ -30,13 +32,13 @@ hostname_normalize(char *dst, const void *src, size_t len)
 	if (p[len - 1] == '.')
 		len--;
 	for (i = 0; i < len; i++) {
-		if (p[i] == '.') {
-			if (label == 0)
-				return false;
-			label = 0;
-		} else if (!is_label_char(p[i]) || ++label > LABEL_MAX)
+		dst[i] = label_char[p[i]];
+		if (dst[i] != '\0' && ++label <= LABEL_MAX)
+			continue;
+		if (p[i] != '.' || label == 0)
 			return false;
-		dst[i] = lower(p[i]);
+		dst[i] = '.';
+		label = 0;
 	}
 	dst[len] = '\0';
 	return label > 0;

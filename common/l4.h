@@ -15,6 +15,10 @@
 #define container_of(ptr, type, member)					\
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
+/* For a large variable of a hot path, which is written before it is read: else
+ * the build has it filled with zeros each time. */
+#define L4_UNSET	__attribute__((uninitialized))
+
 #define NSEC_PER_SEC	UINT64_C(1000000000)
 #define NSEC_PER_MSEC	UINT64_C(1000000)
 

@@ -76,7 +76,7 @@ add_validators(const struct ask *a, const struct validator *v)
 static int
 body_open(const struct ask *a, const struct form *form)
 {
-	struct file	f;
+	struct file	f L4_UNSET;
 
 	return content_open(a->o->site, form, &f) ? f.fd : -1;
 }
@@ -343,7 +343,7 @@ void
 files_respond(const struct sites *ss, const struct origin *o,
     const struct request *req, struct response *res)
 {
-	struct file	f;
+	struct file	f L4_UNSET;
 	struct ask	a = { .ss = ss, .o = o, .req = req, .res = res,
 		.file = &f };
 	int		status;

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "common/l4.h"
 #include "form.h"
 #include "encoder.h"
@@ -136,28 +138,54 @@ copy_lower(struct blob *b, struct str s)
 	return (struct str){ p, s.n };
 }
 
+static void
+keep_field(struct form *f, struct str name, struct str value)
+{
+	struct field	*to = &f->field[f->nfields++];
+
+	to->name = copy_lower(f->answer, name);
+	to->value = copy_str(f->answer, value);
+}
+
+/* What the lines of HTTP/1 have besides. */
+static void
+keep_ours(struct form *f, const struct response *res)
+{
+	char	text[24];
+	int	n = snprintf(text, sizeof(text), "%llu",
+		    (unsigned long long)res->length);
+
+	keep_field(f, STR("content-length"), (struct str){ text, (size_t)n });
+	if (!response_has(res, STR("server")))
+		keep_field(f, STR("server"), STR("l4mux"));
+}
+
+#define OURS		2	/* fields */
+#define OURS_SIZE	64	/* and what they take */
+
 void
 form_keep_answer(struct cache *c, struct form *f, const struct response *res)
 {
-	size_t		 i, size, fields = res->nfields * sizeof(*f->field);
+	size_t		 i, size, fields = (res->nfields + OURS) *
+			    sizeof(*f->field);
 	struct blob	*b;
 
-	size = fields + H1_READY_EXTRA;
+	size = fields + OURS_SIZE + H1_READY_EXTRA;
 	for (i = 0; i < res->nfields; i++)
 		size += 2 * (res->field[i].name.n + res->field[i].value.n + 4);
 	/* One that is not whole becomes an error, every time. */
 	if (res->full || !f->entry->kept ||
+	    res->nfields + OURS > RESPONSE_FIELDS_MAX ||
 	    !cache_room(c, f->entry, size + sizeof(*b)) ||
 	    (b = blob_new(&c->budget, size)) == NULL)
 		return;
 	f->answer = b;
 	f->field = (struct field *)(void *)b->p;
-	f->nfields = res->nfields;
+	f->nfields = 0;
 	b->len = fields;
-	for (i = 0; i < res->nfields; i++) {
-		f->field[i].name = copy_lower(b, res->field[i].name);
-		f->field[i].value = copy_str(b, res->field[i].value);
-	}
+	for (i = 0; i < res->nfields; i++)
+		keep_field(f, res->field[i].name, res->field[i].value);
+	keep_ours(f, res);
 	f->head.p = b->p + b->len;
 	f->head.n = h1_ready_fields(b->p + b->len, res);
 	b->len += f->head.n;

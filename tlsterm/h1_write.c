@@ -79,7 +79,8 @@ h1_write_head(struct h1_server *s, const struct response *res, uint8_t minor,
 	put(&o, STR(" "));
 	put_text(&o, response_phrase(res->status));
 	put(&o, STR("\r\n"));
-	if (res->status >= 200 && !response_has(res, STR("date")))
+	if (res->status >= 200 && (res->ready.p != NULL ||
+	    !response_has(res, STR("date"))))
 		put_field(&o, STR("Date"), (struct str){ s->date,
 		    HTTPDATE_LEN });
 	if (res->ready.p != NULL)

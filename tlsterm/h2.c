@@ -253,6 +253,7 @@ h2_receive(struct h2 *h, struct io *io)
 		p += part;
 		left -= part;
 	} while (left > 0 && h->budget > 0 && h->doom == 0);
+	h2_requests(h);
 	if (h->doom != 0)
 		return h2_end(h, io, h->doom);
 	return h2_keep(h, p, left) ? GO_ON : H1_BROKEN;

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "common/bytes.h"
 #include "h2_limit.h"
 
@@ -64,19 +66,22 @@ bool
 h2_scan_next(struct h2_scan *s, const uint8_t **p, size_t *n,
     struct h2_seen *f)
 {
-	size_t	pass;
+	size_t	pass, want;
 
-	while (*n > 0) {
+	do {
 		pass = *n < s->left ? *n : s->left;
 		s->left -= (uint32_t)pass;
 		*p += pass;
 		*n -= pass;
-		if (*n == 0)
-			break;
-		s->buf[s->have++] = *(*p)++;
-		(*n)--;
+		want = (s->have < HEAD ? HEAD : sizeof(s->buf)) - s->have;
+		if (want > *n)
+			want = *n;
+		memcpy(s->buf + s->have, *p, want);
+		s->have += (uint8_t)want;
+		*p += want;
+		*n -= want;
 		if (scan_frame(s, f))
 			return true;
-	}
+	} while (*n > 0);
 	return false;
 }

@@ -12,8 +12,15 @@
 #define H2_FRAME	16384		/* data of one: what any client takes */
 #define H2_HEAD		9		/* of a frame */
 #define H2_DOWN_MIN	4096		/* forward_read()'s */
+#define H2_DUE_MAX	16		/* requests */
 #define H2_WAIT		(100 * NSEC_PER_MSEC)	/* of a small piece, for others
 						   to go with it */
+
+/* A head that is whole, and waits for others to be answered with. */
+struct h2_due {
+	int32_t			 id;
+	struct http2_head	 head;
+};
 
 struct h2_server {
 	struct h1_server	*h1;
@@ -22,6 +29,12 @@ struct h2_server {
 	char			 head[HTTP2_HEAD_MAX];	/* being read */
 	char			 cookies[HTTP2_HEAD_MAX];
 	char			 down[H2_DOWN_MIN];
+
+	/* of one connection, and only while its input is read */
+	struct h2_due		 due[H2_DUE_MAX];
+	unsigned int		 ndue;
+	char			 heads[HTTP2_HEAD_MAX];	/* theirs */
+	size_t			 headslen;
 };
 
 /* One request and its answer. */
@@ -136,6 +149,9 @@ void	h2_release(struct h2 *, size_t n);
 /* h2_stream.c */
 /* A whole head is there, of stream `id`; end: no body follows. */
 void	h2_request(struct h2 *, int32_t id, bool end);
+/* Answers those that wait: before anything else is done for their streams, and
+ * before the input is left. */
+void	h2_requests(struct h2 *);
 /* Of its body. */
 void	h2_body(struct h2_stream *, const char *p, size_t n);
 void	h2_body_end(struct h2_stream *);

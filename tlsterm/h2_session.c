@@ -82,7 +82,13 @@ mem_resize(void *old, size_t n, void *arg)
 static void *
 mem_alloc(size_t n, void *arg)
 {
-	return mem_resize(NULL, n > 0 ? n : 1, arg);
+	struct h2	*h = arg;
+	void		*p;
+
+	if (n > mem_left(h, H2_MEMORY_MAX) || (p = malloc(n)) == NULL)
+		return NULL;
+	h->mem += malloc_usable_size(p);
+	return p;
 }
 
 static void *
@@ -187,8 +193,10 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
 		check_headers(h, hd->stream_id);
 	if (hd->type == NGHTTP2_HEADERS || hd->type == NGHTTP2_CONTINUATION)
 		head_piece(h, hd);
-	else
+	else {
 		h->heading = 0;
+		h2_requests(h);
+	}
 	return 0;
 }
 

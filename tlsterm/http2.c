@@ -64,29 +64,29 @@ head_next(const struct http2_head *h, size_t *off, struct field *f)
 }
 
 /* RFC 9113 8.3.1, RFC 8441 4 */
+static struct str *
+pseudo(struct parse *ps, struct str name)
+{
+	if (str_eq(name, STR(":method")))
+		return &ps->method;
+	if (str_eq(name, STR(":scheme")))
+		return &ps->scheme;
+	if (str_eq(name, STR(":authority")))
+		return &ps->authority;
+	if (str_eq(name, STR(":path")))
+		return &ps->path;
+	return str_eq(name, STR(":protocol")) ? &ps->protocol : NULL;
+}
+
 static int
 on_pseudo(struct parse *ps, const struct field *f)
 {
-	const struct {
-		struct str	 name;
-		struct str	*value;
-	} known[] = {
-		{ STR(":method"),	&ps->method },
-		{ STR(":scheme"),	&ps->scheme },
-		{ STR(":authority"),	&ps->authority },
-		{ STR(":path"),		&ps->path },
-		{ STR(":protocol"),	&ps->protocol },
-	};
-	size_t	i;
+	struct str	*value = pseudo(ps, f->name);
 
-	for (i = 0; i < nitems(known); i++)
-		if (str_eq(f->name, known[i].name)) {
-			if (ps->regular || known[i].value->p != NULL)
-				return HTTP2_MALFORMED;
-			*known[i].value = f->value;
-			return 0;
-		}
-	return HTTP2_MALFORMED;
+	if (value == NULL || ps->regular || value->p != NULL)
+		return HTTP2_MALFORMED;
+	*value = f->value;
+	return 0;
 }
 
 /* RFC 9113 8.2.1 */
@@ -213,7 +213,7 @@ finish_host(struct parse *ps)
 	struct request	*req = ps->req;
 	struct str	 name = ps->authority.p != NULL ? ps->authority :
 			    ps->host;
-	char		 other[HELLO_NAME_MAX + 1];
+	char		 other[HELLO_NAME_MAX + 1] L4_UNSET;
 
 	if (name.p == NULL || !request_host(req->host, name))
 		return -400;

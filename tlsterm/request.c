@@ -34,14 +34,14 @@ static const uint8_t class[256] = {
 };
 
 bool
-request_bytes(struct str s, enum request_class bits)
+request_bytes(struct str s, enum request_class bit)
 {
+	uint8_t	all = bit;
 	size_t	i;
 
 	for (i = 0; i < s.n; i++)
-		if ((class[(uint8_t)s.p[i]] & bits) == 0)
-			return false;
-	return true;
+		all &= class[(uint8_t)s.p[i]];
+	return all != 0;
 }
 
 void
@@ -139,13 +139,12 @@ host_bracketed(char *dst, struct str s)
 bool
 request_host(char *dst, struct str s)
 {
-	const char	*colon = NULL;
+	const char	*colon, *end = s.n > 0 ? memrchr(s.p, ']', s.n) : NULL;
 	struct str	 host = s;
-	size_t		 i;
 
-	for (i = s.n; i > 0 && s.p[i - 1] != ']'; i--)
-		if (s.p[i - 1] == ':')
-			colon = &s.p[i - 1];
+	if (end == NULL)
+		end = s.p;
+	colon = s.n > 0 ? memchr(end, ':', s.n - (size_t)(end - s.p)) : NULL;
 	if (colon != NULL) {
 		host.n = (size_t)(colon - s.p);
 		if (!port_valid((struct str){ colon + 1, s.n - host.n - 1 }))

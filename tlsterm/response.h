@@ -25,11 +25,12 @@ struct response {
 	uint64_t	 length;
 
 	/* The same fields as lines of HTTP/1, with the length and whatever
-	 * else does not depend on the connection or the time; p is NULL where
-	 * they were not made ready. */
+	 * else does not depend on the connection or the time, and no date; p
+	 * is NULL where they were not made ready. */
 	struct str	 ready;
-	/* Whose bytes ready and all names and values are, the names in lower
-	 * case; NULL where they are of different places. */
+	/* Whose bytes ready and all names and values are: then the fields have
+	 * what the lines have, and their names are in lower case.  NULL where
+	 * they are of different places. */
 	struct blob	*strings;
 
 	struct field	 field[RESPONSE_FIELDS_MAX];

@@ -52,6 +52,12 @@ def block(fields):
     return b"".join(literal(k, v) for k, v in fields)
 
 
+def ask(stream, path, *more, flags=END_STREAM, **kwargs):
+    """A request in one frame; without flags a body follows."""
+    return frame(HEADERS, END_HEADERS | flags, stream,
+                 block(head(path, *more, **kwargs)))
+
+
 class Pair(ctypes.Structure):
     _fields_ = [("name", ctypes.c_void_p), ("value", ctypes.c_void_p),
                 ("name_len", ctypes.c_size_t),

@@ -7,7 +7,7 @@ import threading
 import h2wire
 import net
 from h2wire import (CANCEL, DATA, END_STREAM, INTERNAL_ERROR, NO_ERROR, RST,
-                    frame, head)
+                    ask, frame, head)
 from test_dynamic import BROKEN, CUT, DynamicCase
 from test_h2 import u32
 
@@ -121,6 +121,18 @@ class TestH2Forward(DynamicCase):
                           method=b"POST"), data)
         self.assertEqual((len(data), None), (len(a.body), a.reset))
         self.assertEqual(data, a.body)
+
+    def test_H2_19_burst(self):
+        """Bodies among requests that come in one piece."""
+        c = self.h2()
+        c.send(ask(1, b"/app/hello"),
+               ask(3, b"/app/digest", flags=0, method=b"POST"),
+               frame(DATA, 0, 3, b"one "), ask(5, b"/app/hello"),
+               frame(DATA, END_STREAM, 3, b"two"),
+               ask(7, b"/app/digest", method=b"POST"))
+        self.assertEqual([200, sha(b"one two"), 200, sha(b"")], [
+            c.answer(1).status, c.answer(3).body, c.answer(5).status,
+            c.answer(7).body])
 
     def test_H2_19_padding_and_trailers(self):
         c = self.h2()
