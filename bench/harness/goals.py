@@ -43,8 +43,15 @@ GOALS = (
 TIE = 1.05  # what the machine cannot tell apart
 
 # What does the least that can be done for the part's work, by its first letter:
-# a goal below its ratio asks for more than l4mux could save.
-FLOOR = {"A": "floor-auto", "B": "direct", "C": "mini-handoff"}
+# a goal below its ratio asks for more than l4mux could save. One at a time, no
+# batch hides what a further process costs: there it has l4mux's processes.
+FLOOR = {
+    "A": "floor-auto",
+    "A1seq": "floor-handoff",
+    "B": "direct",
+    "C": "mini-handoff",
+    "C1seq": "mini-keys",
+}
 
 
 def ratio(ours, theirs, key):
@@ -75,7 +82,8 @@ def table_goals(res):
         r = ratio(rows["l4mux"], rows[peer], key)
         if r is None:
             continue
-        floor = ratio(rows.get(FLOOR[w[0]], []), rows[peer], key)
+        floor = FLOOR.get(w, FLOOR[w[0]])
+        floor = ratio(rows.get(floor, []), rows[peer], key)
         out.append(
             "| %s | %s | %s | %s | %.2f | %.2f | %s |"
             % (
