@@ -21,6 +21,7 @@ h2_server_new(struct h1_server *h1)
 	if (s == NULL)
 		fatal("calloc");
 	s->h1 = h1;
+	TAILQ_INIT(&s->spare);
 	h2_session_setup(s);
 	return s;
 }

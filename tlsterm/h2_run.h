@@ -16,6 +16,8 @@
 #define H2_WAIT		(100 * NSEC_PER_MSEC)	/* of a small piece, for others
 						   to go with it */
 
+TAILQ_HEAD(h2_streams, h2_stream);
+
 /* A head that is whole, and waits for others to be answered with. */
 struct h2_due {
 	int32_t			 id;
@@ -29,6 +31,9 @@ struct h2_server {
 	char			 head[HTTP2_HEAD_MAX];	/* being read */
 	char			 cookies[HTTP2_HEAD_MAX];
 	char			 down[H2_DOWN_MIN];
+
+	struct h2_streams	 spare;		/* freed; so many: */
+	unsigned int		 nspare;
 
 	/* of one connection, and only while its input is read */
 	struct h2_due		 due[H2_DUE_MAX];
@@ -72,7 +77,6 @@ struct h2_stream {
 	char			*down;		/* not taken by the client */
 	uint32_t		 downoff, downlen;
 };
-TAILQ_HEAD(h2_streams, h2_stream);
 
 enum h2_drain { H2_SERVING, H2_NOTICE, H2_LAST_CALL };
 

@@ -1,4 +1,4 @@
-#include <malloc.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/l4.h"
@@ -63,32 +63,35 @@ h2_release(struct h2 *h, size_t n)
 	h->mem -= n;
 }
 
-/* The library's memory, on the connection's account. */
+/* The library's memory, on the connection's account; size is of all of it. */
+struct mem {
+	size_t	size;
+	_Alignas(max_align_t) uint8_t p[];
+};
+
 static void *
 mem_resize(void *old, size_t n, void *arg)
 {
 	struct h2	*h = arg;
-	size_t		 was = old != NULL ? malloc_usable_size(old) : 0;
-	void		*p;
+	struct mem	*m = NULL;
+	size_t		 was = 0, left = mem_left(h, H2_MEMORY_MAX);
 
-	if ((n > was && n - was > mem_left(h, H2_MEMORY_MAX)) ||
-	    (p = realloc(old, n)) == NULL)
+	if (old != NULL) {
+		m = container_of(old, struct mem, p);
+		was = m->size;
+	}
+	if (n > left + was || n + sizeof(*m) > left + was ||
+	    (m = realloc(m, n + sizeof(*m))) == NULL)
 		return NULL;
-	h->mem += malloc_usable_size(p);
-	h->mem -= was;
-	return p;
+	m->size = n + sizeof(*m);
+	h->mem = h->mem - was + m->size;
+	return m->p;
 }
 
 static void *
 mem_alloc(size_t n, void *arg)
 {
-	struct h2	*h = arg;
-	void		*p;
-
-	if (n > mem_left(h, H2_MEMORY_MAX) || (p = malloc(n)) == NULL)
-		return NULL;
-	h->mem += malloc_usable_size(p);
-	return p;
+	return mem_resize(NULL, n, arg);
 }
 
 static void *
@@ -107,10 +110,13 @@ static void
 mem_free(void *p, void *arg)
 {
 	struct h2	*h = arg;
+	struct mem	*m;
 
-	if (p != NULL)
-		h->mem -= malloc_usable_size(p);
-	free(p);
+	if (p == NULL)
+		return;
+	m = container_of(p, struct mem, p);
+	h->mem -= m->size;
+	free(m);
 }
 
 /* The first or a further piece of a head. */

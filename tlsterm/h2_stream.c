@@ -4,6 +4,7 @@
 #include "h2_run.h"
 
 #define REQUEST_COST	4096		/* of the budget */
+#define SPARE_MAX	64		/* streams kept for others */
 #define SKIP_MAX	(1024 * 1024)	/* of a body that nobody wants */
 
 void
@@ -15,13 +16,37 @@ h2_reset(struct h2 *h, int32_t id, uint32_t error)
 }
 
 static struct h2_stream *
+stream_alloc(struct h2_server *s)
+{
+	struct h2_stream	*st = TAILQ_FIRST(&s->spare);
+
+	if (st == NULL)
+		return calloc(1, sizeof(*st));
+	TAILQ_REMOVE(&s->spare, st, link);
+	s->nspare--;
+	memset(st, 0, sizeof(*st));
+	return st;
+}
+
+static void
+stream_dealloc(struct h2_server *s, struct h2_stream *st)
+{
+	if (s->nspare == SPARE_MAX) {
+		free(st);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&s->spare, st, link);
+	s->nspare++;
+}
+
+static struct h2_stream *
 stream_new(struct h2 *h, int32_t id)
 {
 	struct h2_stream	*st;
 
 	if (!h2_hold(h, sizeof(*st)))
 		return NULL;
-	if ((st = calloc(1, sizeof(*st))) == NULL) {
+	if ((st = stream_alloc(h->s)) == NULL) {
 		h2_release(h, sizeof(*st));
 		return NULL;
 	}
@@ -57,7 +82,7 @@ h2_stream_free(struct h2_stream *st)
 	if (TAILQ_EMPTY(&h->streams))
 		h->since = h->now;
 	h2_release(h, st->held + sizeof(*st));
-	free(st);
+	stream_dealloc(h->s, st);
 }
 
 /*

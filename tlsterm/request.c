@@ -49,6 +49,7 @@ request_init(struct request *req)
 {
 	memset(req, 0, offsetof(struct request, field));
 	req->nfields = 0;
+	req->host[0] = '\0';
 }
 
 /*

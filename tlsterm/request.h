@@ -33,8 +33,6 @@ struct request {
 					   '/', or is "*" */
 	struct str	 path;		/* still escaped */
 	struct str	 query;		/* after the '?'; p is NULL without */
-	char		 host[HELLO_NAME_MAX + 1];	/* normalised, without
-							   port; "" = none */
 	uint8_t		 minor;		/* HTTP/1.x */
 	bool		 keepalive;	/* the client wants it */
 
@@ -55,6 +53,8 @@ struct request {
 
 	struct field	 field[REQUEST_FIELDS_MAX];	/* all, as sent */
 	size_t		 nfields;
+	char		 host[HELLO_NAME_MAX + 1];	/* normalised, without
+							   port; "" = none */
 };
 
 /*
