@@ -27,7 +27,7 @@ key_make(unsigned int i)
 	}
 }
 
-static const struct signer_key *
+static struct signer_key *
 key_get(unsigned int i)
 {
 	static struct signer_key	keys[4];
@@ -72,7 +72,7 @@ digest_of(uint16_t scheme)
 }
 
 static void
-check_signature(const struct signer_key *k, const struct sign_request *q,
+check_signature(struct signer_key *k, const struct sign_request *q,
     const uint8_t *sig, size_t len)
 {
 	EVP_MD_CTX	*m = EVP_MD_CTX_new();
@@ -89,7 +89,7 @@ check_signature(const struct signer_key *k, const struct sign_request *q,
 }
 
 static void
-check_sign(const struct signer_key *k, const struct sign_request *q)
+check_sign(struct signer_key *k, const struct sign_request *q)
 {
 	uint8_t		 sig[SIGN_SIG_MAX];
 	size_t		 len = 0;
