@@ -11,7 +11,8 @@
 #include "common/pp.h"
 #include "proxy.h"
 
-#define RELAY_SHARE	(1024 * 1024)	/* bytes a session moves in one go */
+#define RELAY_SHARE	(2 * 1024 * 1024)	/* bytes a session moves in
+						   one go */
 #define RELAY_STEP	4096		/* what one round costs at least */
 #define BULK_AFTER	(256 * 1024)	/* bytes within BULK_WITHIN */
 #define BULK_WITHIN	1000		/* ms */
