@@ -1,4 +1,4 @@
-"""What a proxy lets itself be woken for (docs/decisions/017)."""
+"""What processes let themselves be woken for (docs/decisions/017, 019)."""
 
 import os
 import select
@@ -6,13 +6,14 @@ import threading
 
 import proc
 from harness import poll
+from site_case import BIG, SiteCase
 from test_relay import MIB, RelayCase
 
-EDGE = 1 << 31          # EPOLLET: both legs of a session, and nothing else
+EDGE = 1 << 31          # EPOLLET: sockets of clients and upstreams alone
 
 
 def watches(pid):
-    """The events that epoll watches of each leg for."""
+    """The events that epoll watches of each of them for."""
     found = []
     for fd in proc.fds(pid):
         try:
@@ -60,3 +61,24 @@ class TestWakes(RelayCase):
         for i in range(2):
             self.stall(self.backend, self.client)
             self.stall(self.client, self.backend)
+
+
+class TestSiteWakes(SiteCase):
+    def watched(self):
+        """Is each client of tlsterm watched for room to send?"""
+        return sorted(bool(e & select.EPOLLOUT)
+                      for pid in self.daemon.pids("tlsterm")
+                      for e in watches(pid))
+
+    def test_WK3_room_to_send(self):
+        """From the first time that there was none."""
+        other, s = self.tls(), self.tls(rcvbuf=65536)
+        for c in other, s:
+            c.sendall(b"GET /sub/page.txt HTTP/1.1\r\n"
+                      b"Host: blog.example\r\n\r\n")
+            self.assertEqual(b"page\n", self.response(c)[2])
+        self.assertEqual([False, False], self.watched())
+        s.sendall(b"GET /big.bin HTTP/1.1\r\nHost: blog.example\r\n\r\n")
+        poll(lambda: self.watched() == [False, True])
+        self.assertEqual(BIG, self.response(s)[2])
+        self.assertEqual([False, True], self.watched())
