@@ -9,6 +9,8 @@
 				   may grow by this */
 #define ENCODE_COST	8	/* times that of reading */
 #define ASKED_ENOUGH	2	/* for a better one */
+#define OURS		2	/* fields of keep_ours() */
+#define OURS_SIZE	64	/* and what they take */
 
 static struct form *
 form_beside(struct entry *e, const struct accept *a, unsigned int least)
@@ -159,9 +161,6 @@ keep_ours(struct form *f, const struct response *res)
 	if (!response_has(res, STR("server")))
 		keep_field(f, STR("server"), STR("l4mux"));
 }
-
-#define OURS		2	/* fields */
-#define OURS_SIZE	64	/* and what they take */
 
 void
 form_keep_answer(struct cache *c, struct form *f, const struct response *res)

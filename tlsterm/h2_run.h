@@ -12,14 +12,14 @@
 #define H2_FRAME	16384		/* data of one: what any client takes */
 #define H2_HEAD		9		/* of a frame */
 #define H2_DOWN_MIN	4096		/* forward_read()'s */
-#define H2_DUE_MAX	16		/* requests */
+#define H2_PENDING_MAX	16		/* requests */
 #define H2_WAIT		(100 * NSEC_PER_MSEC)	/* of a small piece, for others
 						   to go with it */
 
 TAILQ_HEAD(h2_streams, h2_stream);
 
 /* A head that is whole, and waits for others to be answered with. */
-struct h2_due {
+struct h2_pending {
 	int32_t			 id;
 	struct http2_head	 head;
 };
@@ -36,8 +36,8 @@ struct h2_server {
 	unsigned int		 nspare;
 
 	/* of one connection, and only while its input is read */
-	struct h2_due		 due[H2_DUE_MAX];
-	unsigned int		 ndue;
+	struct h2_pending	 pending[H2_PENDING_MAX];
+	unsigned int		 npending;
 	char			 heads[HTTP2_HEAD_MAX];	/* theirs */
 	size_t			 headslen;
 };

@@ -350,9 +350,9 @@ h2_requests(struct h2 *h)
 	struct h2_server	*s = h->s;
 	unsigned int		 i;
 
-	for (i = 0; i < s->ndue && h->doom == 0; i++)
-		request(h, &s->due[i].head, s->due[i].id, true);
-	s->ndue = 0;
+	for (i = 0; i < s->npending && h->doom == 0; i++)
+		request(h, &s->pending[i].head, s->pending[i].id, true);
+	s->npending = 0;
 	s->headslen = 0;
 }
 
@@ -362,10 +362,10 @@ void
 h2_request(struct h2 *h, int32_t id, bool end)
 {
 	struct h2_server	*s = h->s;
-	struct h2_due		*due;
+	struct h2_pending	*p;
 
 	h->collecting = 0;
-	if (s->ndue == H2_DUE_MAX ||
+	if (s->npending == H2_PENDING_MAX ||
 	    h->head.len > sizeof(s->heads) - s->headslen)
 		h2_requests(h);
 	if (!end) {
@@ -373,11 +373,11 @@ h2_request(struct h2 *h, int32_t id, bool end)
 		request(h, &h->head, id, false);
 		return;
 	}
-	due = &s->due[s->ndue++];
-	due->id = id;
-	due->head = h->head;
-	due->head.buf = s->heads + s->headslen;
-	memcpy(due->head.buf, h->head.buf, h->head.len);
+	p = &s->pending[s->npending++];
+	p->id = id;
+	p->head = h->head;
+	p->head.buf = s->heads + s->headslen;
+	memcpy(p->head.buf, h->head.buf, h->head.len);
 	s->headslen += h->head.len;
 }
 

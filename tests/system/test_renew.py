@@ -179,10 +179,12 @@ class TestRenew(RenewCase):
         s = self.begin(d)
         self.assertTrue(self.there.wait(net.WAIT))
         shutil.move(self.dir + "/root", self.dir + "/away")
+        mark = d.log.mark()
         self.go.set()
         got = d.answer(s)
         self.assertFalse(got["ok"])
         self.assertRegex(got["error"], "^certificate s: installed, but .*root")
+        d.log.wait("the running configuration goes on", mark)
         # It is tried again, but not at once.
         begun = time.monotonic()
         for _ in range(2):
