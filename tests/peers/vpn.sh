@@ -52,6 +52,8 @@ vpn_server()
 	    -c "$T/oc-$fam.conf"
 	await_port t "$port" "$last" "ocserv-$fam.log"
 	await_port u 443 "$last" "ocserv-$fam.log"
+	# It listens before it has a handler for SIGHUP: asking is later.
+	within 30 occtl -s "$T/occtl-$fam.sock" show status
 }
 
 # vpn_client FAMILY ADDRESS NET tcp|dtls: starts openconnect; $vpn is its pid.
