@@ -20,7 +20,7 @@ lint_man()
 
 lint_gcc()
 {
-	$MAKE -s -j"$jobs" O="$O" CC=gcc all unit
+	$MAKE -s -j"$jobs" O="$O" CC=gcc all unit bench-build
 }
 
 # Objects of clang stay apart; its hardening flags have other names.
@@ -28,7 +28,7 @@ lint_clang()
 {
 	$MAKE -s -j"$jobs" O="$O/clang" CC=clang HARDLD=-pie \
 	    HARDEN="-fPIE -D_FORTIFY_SOURCE=2 -fstack-protector-strong" \
-	    all unit
+	    all unit bench-build
 }
 
 # Left out is what the compilers see better, and that an allocation may fail:

@@ -37,7 +37,7 @@ accept_some(int l)
 static void
 take(int sv)
 {
-	int q[64], n = takefds(sv, q);
+	int q[FDS_MAX], n = takefds(sv, q);
 
 	for (int k = 0; k < n; k++)
 		greet(q[k]);

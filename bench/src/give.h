@@ -4,32 +4,16 @@
  * ones would share more of the CPU's caches than they do. */
 #ifndef GIVE_H
 #define GIVE_H
-#include "common.h"
+#include "fds.h"
 #include "pass.h"
 #define GIVE_BATCH 16
-static int give[64], ngive;
+static int give[FDS_MAX], ngive;
 static void
 flush_give(int sv)
 {
 	if (!ngive)
 		return;
-	char pay[64] = { 0 };
-	struct iovec v = { pay, sizeof pay };
-	union {
-		char b[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr h;
-	} u;
-	size_t sz = sizeof(int) * (size_t)ngive;
-	struct msghdr m = { .msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = u.b,
-		.msg_controllen = CMSG_SPACE(sz) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sz);
-	memcpy(CMSG_DATA(c), give, sz);
-	if (sendmsg(sv, &m, MSG_NOSIGNAL) < 0)
+	if (fds_send(sv, give, ngive) < 0)
 		exit(1);
 	while (ngive)
 		close(give[--ngive]);
@@ -93,27 +77,14 @@ passer(int l, int sv, const char *other, int oport)
 		pass_bury();
 	}
 }
+/* How many; ends with the passer. */
 static int
-takefds(int sv, int *q)
-{ /* number of fds, 0 none, exits when the passer is gone */
-	char pay[64];
-	struct iovec v = { pay, sizeof pay };
-	union {
-		char b[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr h;
-	} u;
-	struct msghdr m = { .msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = u.b,
-		.msg_controllen = sizeof u.b };
-	ssize_t k = recvmsg(sv, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (k == 0)
+takefds(int sv, int q[FDS_MAX])
+{
+	int n = fds_recv(sv, q, MSG_DONTWAIT);
+
+	if (n == 0)
 		exit(0);
-	struct cmsghdr *c;
-	if (k < 0 || !(c = CMSG_FIRSTHDR(&m)))
-		return 0;
-	int n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(q, CMSG_DATA(c), sizeof(int) * (size_t)n);
 	return n;
 }
 /* Becomes itself again, with fds 3 and 4, as name. */

@@ -5,7 +5,7 @@
  * buffer. Cases: same CPU, different CPUs, ping-pong (one message in flight, a
  * real wake-up each, receiver in epoll_wait), 64 B payload as a hand-off
  * header. */
-#include "common.h"
+#include "fds.h"
 #include <sched.h>
 #include <sys/wait.h>
 static void
@@ -23,50 +23,55 @@ cpu_self(void)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
-static ssize_t
-sendfds(int s, const int *fds, int n)
+static int first = 1;
+/* Takes and closes what comes, and writes how many that were and the CPU time
+ * it took to `result`. */
+static void
+receive(int s, int result, int pingpong, int ep_recv)
 {
-	char pay[64] = { 0 };
-	struct iovec v = { pay, sizeof pay };
-	union {
-		char b[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr h;
-	} u;
-	struct msghdr m = { .msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = u.b,
-		.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n);
-	memcpy(CMSG_DATA(c), fds, sizeof(int) * (size_t)n);
-	return sendmsg(s, &m, MSG_NOSIGNAL);
+	int fds[FDS_MAX], ep = epoll_create1(0), k;
+	struct epoll_event ev = { .events = EPOLLIN }, e2;
+	double r[2] = { 0, cpu_self() };
+
+	epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
+	if (ep_recv)
+		fcntl(s, F_SETFL, O_NONBLOCK);
+	do {
+		if (ep_recv && epoll_wait(ep, &e2, 1, 2000) <= 0)
+			break;
+		do {
+			k = fds_recv(s, fds, 0);
+			for (int i = 0; i < k; i++)
+				close(fds[i]);
+			if (k > 0)
+				r[0] += k;
+			if (k > 0 && pingpong &&
+			    send(s, "k", 1, MSG_NOSIGNAL) != 1)
+				k = 0;
+		} while (k > 0 && ep_recv && !pingpong);
+	} while (k != 0);
+	r[1] = cpu_self() - r[1];
+	if (write(result, r, sizeof r) < 0)
+		die("write");
+	_exit(0);
 }
-static int
-recvfds(int s, int *fds, int flags)
+/* For so long; how many were sent. */
+static uint64_t
+send_some(int s, const int *fds, int batch, double secs, hist *roundtrips)
 {
-	char pay[64];
-	struct iovec v = { pay, sizeof pay };
-	union {
-		char b[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr h;
-	} u;
-	struct msghdr m = { .msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = u.b,
-		.msg_controllen = sizeof u.b };
-	ssize_t k = recvmsg(s, &m, flags | MSG_CMSG_CLOEXEC);
-	if (k <= 0)
-		return k < 0 && errno == EAGAIN ? -1 : 0;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	if (!c)
-		return -1;
-	int n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(fds, CMSG_DATA(c), sizeof(int) * (size_t)n);
+	uint64_t t, n = 0, end = now_ns() + (uint64_t)(secs * 1e9);
+	char x[8];
+
+	while ((t = now_ns()) < end && fds_send(s, fds, batch) >= 0) {
+		n += (uint64_t)batch;
+		if (!roundtrips)
+			continue;
+		if (recv(s, x, sizeof x, 0) <= 0)
+			break;
+		hadd(roundtrips, now_ns() - t);
+	}
 	return n;
 }
-static int first = 1;
 /* one case; every fd is a distinct open socket on the sender side, made by
  * dup() outside the timing */
 static void
@@ -83,70 +88,27 @@ one(const char *name, int type, int batch, int cpu_r, int pingpong, int ep_recv,
 	if (p == 0) {
 		pin(cpu_r);
 		close(sv[0]);
-		int fds[64];
-		double n = 0, c0 = 0;
-		int ep = epoll_create1(0);
-		struct epoll_event ev = { .events = EPOLLIN }, e2;
-		epoll_ctl(ep, EPOLL_CTL_ADD, sv[1], &ev);
-		if (ep_recv)
-			fcntl(sv[1], F_SETFL, O_NONBLOCK);
-		c0 = cpu_self();
-		while (1) {
-			if (ep_recv) {
-				if (epoll_wait(ep, &e2, 1, 2000) <= 0)
-					break;
-			}
-			int k;
-			do {
-				k = recvfds(sv[1], fds, 0);
-				if (k > 0) {
-					for (int i = 0; i < k; i++)
-						close(fds[i]);
-					n += k;
-					if (pingpong &&
-					    send(sv[1], "k", 1, MSG_NOSIGNAL) !=
-						1)
-						k = 0;
-				}
-			} while (k > 0 && ep_recv && !pingpong);
-			if (k == 0)
-				break;
-		}
-		double r[2] = { n, cpu_self() - c0 };
-		if (write(rp[1], r, sizeof r) < 0) {
-		}
-		_exit(0);
+		receive(sv[1], rp[1], pingpong, ep_recv);
 	}
 	close(sv[1]);
 	close(rp[1]);
 	pin(0);
-	int l = socket(AF_INET, SOCK_STREAM, 0), fds[64];
-	for (int i = 0; i < 64; i++)
+	int l = socket(AF_INET, SOCK_STREAM, 0), fds[FDS_MAX];
+	for (int i = 0; i < FDS_MAX; i++)
 		fds[i] = dup(l);
 	hist *h = calloc(1, sizeof *h);
 	double c0 = cpu_self();
-	uint64_t t0 = now_ns(), end = t0 + (uint64_t)(secs * 1e9), n = 0;
-	char x[8];
-	while (now_ns() < end) {
-		uint64_t t = now_ns();
-		if (sendfds(sv[0], fds, batch) < 0)
-			break;
-		n += (uint64_t)batch;
-		if (pingpong) {
-			if (recv(sv[0], x, sizeof x, 0) <= 0)
-				break;
-			hadd(h, now_ns() - t);
-		}
-	}
+	uint64_t t0 = now_ns(),
+		 n = send_some(sv[0], fds, batch, secs, pingpong ? h : NULL);
 	double el = (double)(now_ns() - t0) / 1e3, cs = cpu_self() - c0,
 	       r[2] = { 0, 0 };
 	shutdown(sv[0], SHUT_RDWR);
 	close(sv[0]);
-	if (read(rp[0], r, sizeof r) < 0) {
-	}
+	if (read(rp[0], r, sizeof r) < 0)
+		die("read");
 	waitpid(p, NULL, 0);
 	close(rp[0]);
-	for (int i = 0; i < 64; i++)
+	for (int i = 0; i < FDS_MAX; i++)
 		close(fds[i]);
 	close(l);
 	printf("%s{\"case\":\"%s\",\"batch\":%d,\"same_cpu\":%d,\"wall_us_per_"

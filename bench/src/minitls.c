@@ -108,7 +108,7 @@ run(cn *c, unsigned events)
 static void
 take(int sv)
 {
-	int q[64], n;
+	int q[FDS_MAX], n;
 
 	while ((n = takefds(sv, q)) > 0)
 		for (int k = 0; k < n; k++)
